@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: kea_config
+author: Bootyard contributors
+short_description: The fleet as a configuration of Kea's DHCPv4 server
+version_added: 1.0.0
+description: Returns the text of C(kea-dhcp4.conf), one line a reservation.
+positional: boot_file
+options:
+  _input:
+    description: The fleet, from P(bootyard.netboot.fleet#filter).
+    type: dict
+    required: true
+  boot_file:
+    description: Boot file of the nodes.
+    type: str
+    default: pxelinux.0
+"""
+
+EXAMPLES = r"""
+- name: Show the configuration
+  ansible.builtin.debug:
+    msg: "{{ netboot_fleet | bootyard.netboot.kea_config }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The text of the file.
+  type: str
+"""
+
+from ansible_collections.bootyard.netboot.plugins.module_utils import _kea
+from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
+
+
+def kea_config(fleet, boot_file="pxelinux.0"):
+    """Documented above."""
+    return _kea.config(Fleet.from_dict(fleet), boot_file)
+
+
+class FilterModule:
+    """Registers the filter."""
+
+    def filters(self):
+        return {"kea_config": kea_config}

@@ -1,0 +1,554 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""Inventory variables in, an immutable fleet out: the only place that knows how one becomes the other.
+
+Nothing here imports Ansible or touches a machine. L(parse) looks at the whole inventory and raises one
+C(FleetError) that lists every fault it found, so that an operator mends an inventory in one go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import re
+import uuid as uuidlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
+NODE_VARIABLES = frozenset(
+    "netboot_mac netboot_ip netboot_uuid netboot_profile netboot_kernel_args netboot_vars netboot_state netboot_bmc".split()
+)
+MASTER_VARIABLES = frozenset(
+    "netboot_networks netboot_profiles netboot_images netboot_masters netboot_slaves netboot_select netboot_absent"
+    " netboot_allow_removal netboot_max_removals netboot_lock_timeout netboot_state_dir netboot_fleet netboot_run".split()
+)
+
+BOOT_KINDS = ("nfs",)
+STATES = ("present", "absent")
+UNKNOWN_POLICIES = ("address", "ignore")
+BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
+
+#: Profiles and images that exist without being written down; an inventory adds to them or replaces them by name.
+DEFAULT_PROFILES: dict[str, dict[str, Any]] = {"debian-nfs": {"boot": "nfs", "image": "debian-12"}}
+DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
+IMAGE_KEYS = frozenset("suite arch mirror components packages extra_packages kernel_package".split())
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
+_INTERFACE = re.compile(r"[^\s/:]{1,15}")
+_KERNEL_ARG = re.compile(r"[!-~]+")
+_MAC_FORMS = re.compile(
+    r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}"
+)
+_PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: where, what it says now, and what would be right."""
+
+    host: str
+    variable: str
+    value: Any
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.variable} = {self.value!r}: {self.right}"
+
+
+class FleetError(ValueError):
+    """The inventory cannot be used; C(faults) holds all that is wrong with it."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = f"{len(self.faults)} faults" if len(self.faults) > 1 else "1 fault"
+        super().__init__("\n".join([f"The inventory has {count}; nothing was changed:", *(f"  - {fault}" for fault in self.faults)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that the master serves. Addresses are dotted quads, C(lease_time) is in seconds, C(mtu) in bytes."""
+
+    name: str
+    cidr: str
+    address: str
+    interface: str
+    pool: tuple[str, str] | None = None
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
+    domain: str | None = None
+    mtu: int | None = None
+    lease_time: int = 3600
+    unknown: str = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a kind of node boots: over NFS from an image."""
+
+    name: str
+    boot: str
+    image: str
+    kernel_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bmc:
+    """Where a node's management controller answers; the credentials stay in the inventory."""
+
+    address: str
+    protocol: str = "ipmi"
+    port: int = 623
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine. C(macs) are lower case with colons, the first is the one that boots."""
+
+    name: str
+    macs: tuple[str, ...]
+    ip: str
+    network: str
+    profile: str
+    uuid: str | None = None
+    kernel_args: tuple[str, ...] = ()
+    state: str = "present"
+    bmc: Bmc | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All that the master serves. Names are unique; every node's network, profile and image exists."""
+
+    master: str
+    master_macs: tuple[str, ...] = ()
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    nodes: tuple[Node, ...] = ()
+
+    @property
+    def present(self) -> tuple[Node, ...]:
+        """The nodes that are to be served."""
+        return tuple(node for node in self.nodes if node.state == "present")
+
+    def image_of(self, node: Node) -> str:
+        """The name of the image that the node's profile boots."""
+        return self.profiles[node.profile].image
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as Ansible variables and JSON hold it; L(from_dict) is its inverse."""
+        return {
+            "master": self.master,
+            "master_macs": list(self.master_macs),
+            "networks": {name: _plain(network) for name, network in self.networks.items()},
+            "profiles": {name: _plain(profile) for name, profile in self.profiles.items()},
+            "images": {name: dict(image) for name, image in self.images.items()},
+            "nodes": [_plain(node) for node in self.nodes],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Fleet:
+        """Rebuild a fleet from L(to_dict)'s data, which is trusted: it was validated when it was made."""
+        return cls(
+            master=data["master"],
+            master_macs=tuple(data["master_macs"]),
+            networks={name: _record(Network, item) for name, item in data["networks"].items()},
+            profiles={name: _record(Profile, item) for name, item in data["profiles"].items()},
+            images={name: dict(item) for name, item in data["images"].items()},
+            nodes=tuple(_record(Node, item) for item in data["nodes"]),
+        )
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    out = {}
+    for name in record.__slots__:
+        value = getattr(record, name)
+        out[name] = list(value) if isinstance(value, tuple) else _plain(value) if isinstance(value, Bmc) else value
+    return out
+
+
+def _record(cls: type, data: Mapping[str, Any]) -> Any:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    if values.get("bmc"):
+        values["bmc"] = Bmc(**values["bmc"])
+    return cls(**values)
+
+
+def canonical_mac(value: Any) -> str:
+    """A MAC in any common notation as C(aa:bb:cc:dd:ee:ff).
+
+    Takes colons, dashes, Cisco dots or no separator, in any case. Raises C(ValueError) that says what would be right.
+    """
+    if isinstance(value, int):
+        raise ValueError("YAML read it as a number; write it in quotes, like '52:54:00:12:34:56'")
+    text = str(value).strip().lower()
+    if not _MAC_FORMS.fullmatch(text):
+        raise ValueError("is no MAC; write six octets, like '52:54:00:12:34:56', '52-54-00-12-34-56' or '5254.0012.3456'")
+    digits = re.sub(r"[^0-9a-f]", "", text)
+    if int(digits[:2], 16) & 1 or not int(digits, 16):
+        raise ValueError("is a group or empty MAC; give the address of one network card")
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+class _Faults(list):
+    """Collects faults; C(add) returns None so that a parser can end with it."""
+
+    def add(self, host: str, variable: str, value: Any, right: str) -> None:
+        self.append(Fault(str(host), variable, _bare(value), right))
+
+
+def parse(
+    hosts: Mapping[str, Mapping[str, Any]],
+    slaves: Iterable[str],
+    master: str,
+    interfaces: Mapping[str, Iterable[str]] | None = None,
+    interface: str | None = None,
+    absent: Iterable[str] = (),
+) -> Fleet:
+    """The fleet that an inventory describes.
+
+    C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
+    C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
+    None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
+    Nodes in C(absent) are treated as C(netboot_state=absent).
+
+    Raises C(FleetError) with every fault of the whole inventory.
+    """
+    faults = _Faults()
+    common = hosts[master]
+    networks = _networks(faults, master, common, interfaces, interface)
+    images = _images(faults, master, common)
+    profiles = _profiles(faults, master, common, images)
+    master_macs = _macs(faults, master, common.get("netboot_mac"), required=False)
+    subnets = [(network, ipaddress.ip_network(network.cidr)) for network in networks.values()]
+    gone = set(absent)
+    nodes = []
+    for name in sorted(set(slaves), key=natural):
+        node = _node(faults, name, hosts[name], subnets, profiles, gone)
+        if node:
+            nodes.append(node)
+    _unique(faults, master, master_macs, networks, nodes)
+    if faults:
+        raise FleetError(faults)
+    return Fleet(master, master_macs, networks, profiles, images, tuple(nodes))
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """A sort key under which node2 comes before node10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+# --- the parts of an inventory ---------------------------------------------------------------------------------------
+
+
+def _networks(faults, master, common, interfaces, fallback) -> dict[str, Network]:
+    raw = common.get("netboot_networks")
+    if not isinstance(raw, Mapping) or not raw:
+        faults.add(master, "netboot_networks", raw, "name at least one network, like {lab: {cidr: 10.0.33.0/24, address: 10.0.33.1}}")
+        return {}
+    found = (_network(faults, master, str(name), spec, interfaces, fallback) for name, spec in raw.items())
+    networks = {network.name: network for network in found if network}
+    known = [(network.name, ipaddress.ip_network(network.cidr)) for network in networks.values()]
+    for i, (name, cidr) in enumerate(known):
+        for other, other_cidr in known[:i]:
+            if cidr.overlaps(other_cidr):
+                faults.add(master, f"netboot_networks.{name}.cidr", cidr, f"overlaps {other} ({other_cidr}); give each network its own range")
+    return networks
+
+
+def _network(faults, master, name, spec, interfaces, fallback) -> Network | None:
+    where = f"netboot_networks.{name}"
+    if not _NAME.fullmatch(name):
+        faults.add(master, where, name, "name a network with letters, digits, dots and dashes")
+    if not isinstance(spec, Mapping):
+        return faults.add(master, where, spec, "is no mapping; write {cidr: 10.0.33.0/24, address: 10.0.33.1}")
+    _known_keys(faults, master, where, spec, {f.name for f in dataclasses.fields(Network)} - {"name"})
+    try:
+        cidr = ipaddress.IPv4Network(str(spec.get("cidr")))
+    except ValueError:
+        return faults.add(master, f"{where}.cidr", spec.get("cidr"), "is no IPv4 network; write it like 10.0.33.0/24, with no host bits")
+    if cidr.prefixlen > 30:
+        return faults.add(master, f"{where}.cidr", cidr, "has no room for a master and a node; give a /30 or larger")
+
+    def address(key: str, value: Any) -> ipaddress.IPv4Address | None:
+        return _address(faults, master, f"{where}.{key}", value, cidr)
+
+    def servers(key: str) -> tuple[str, ...]:
+        found = (_address(faults, master, f"{where}.{key}", value) for value in _list(spec.get(key)))
+        return tuple(str(value) for value in found if value)
+
+    wanted = str(spec.get("interface") or fallback or "")
+    own = address("address", spec["address"]) if spec.get("address") else _carried(interfaces, wanted, cidr)
+    if not own and not spec.get("address"):
+        faults.add(master, f"{where}.address", None, f"give the master's address in {cidr}; {_listed(interfaces)}")
+    interface = _interface(faults, master, where, wanted, own, interfaces)
+    gateway = address("gateway", spec["gateway"]) if spec.get("gateway") else None
+    pool = _pool(faults, master, where, spec.get("pool"), cidr, [a for a in (own, gateway) if a])
+    domain = spec.get("domain")
+    if domain and not _DOMAIN.fullmatch(str(domain)):
+        faults.add(master, f"{where}.domain", domain, "is no domain name; write labels of letters, digits and dashes with dots between")
+    mtu = _number(faults, master, f"{where}.mtu", spec.get("mtu"), 68, 65535)
+    lease = _number(faults, master, f"{where}.lease_time", spec.get("lease_time", 3600), 60, 2**32 - 2)
+    unknown = _choice(faults, master, f"{where}.unknown", spec.get("unknown", "address"), UNKNOWN_POLICIES)
+    return Network(
+        name=name,
+        cidr=str(cidr),
+        address=str(own),
+        interface=str(interface),
+        pool=pool,
+        gateway=str(gateway) if gateway else None,
+        dns=servers("dns"),
+        ntp=servers("ntp"),
+        domain=str(domain) if domain else None,
+        mtu=mtu,
+        lease_time=lease,
+        unknown=unknown,
+    )
+
+
+def _interface(faults, master, where, wanted, own, interfaces) -> str | None:
+    if interfaces is None:
+        if not wanted:
+            return faults.add(master, f"{where}.interface", None, "name the interface on this network, or set NETBOOT_INTERFACE")
+        return wanted
+    if wanted:
+        if wanted not in interfaces or not _INTERFACE.fullmatch(wanted):
+            return faults.add(master, f"{where}.interface", wanted, f"does not exist on {master}; {_listed(interfaces)}")
+        return wanted
+    for name, addresses in interfaces.items():
+        if any(str(address).split("/")[0] == str(own) for address in addresses):
+            return str(name)
+    return faults.add(master, f"{where}.interface", None, f"no interface of {master} has the address {own}; {_listed(interfaces)}")
+
+
+def _listed(interfaces) -> str:
+    if interfaces is None:
+        return "its interfaces are not known"
+    return "its interfaces are " + ", ".join(f"{name} ({', '.join(map(str, addresses)) or 'no address'})" for name, addresses in interfaces.items())
+
+
+def _carried(interfaces, wanted, cidr) -> ipaddress.IPv4Address | None:
+    """The address in C(cidr) that the interface, or any interface, carries already."""
+    for name, addresses in (interfaces or {}).items():
+        for address in addresses:
+            ip = ipaddress.ip_interface(str(address)).ip
+            if ip in cidr and wanted in ("", name):
+                return ip
+    return None
+
+
+def _pool(faults, master, where, value, cidr, taken) -> tuple[str, str] | None:
+    if value is None or value == "":
+        return None
+    ends = [part.strip() for part in value.split("-")] if isinstance(value, str) else [str(part) for part in _list(value)]
+    form = f"write the first and the last address, like '{cidr[-3]}-{cidr[-2]}'"
+    if len(ends) != 2:
+        return faults.add(master, f"{where}.pool", value, form)
+    first, last = (_address(faults, master, f"{where}.pool", end, cidr) for end in ends)
+    if not first or not last:
+        return None
+    if first > last:
+        return faults.add(master, f"{where}.pool", value, f"ends before it begins; {form}")
+    for address in taken:
+        if first <= address <= last:
+            return faults.add(master, f"{where}.pool", value, f"holds {address}, which is taken; leave it out of the pool")
+    return str(first), str(last)
+
+
+def _images(faults, master, common) -> dict[str, dict[str, Any]]:
+    images = {}
+    for name, spec in {**DEFAULT_IMAGES, **_mapping(faults, master, "netboot_images", common)}.items():
+        where = f"netboot_images.{name}"
+        if not _NAME.fullmatch(str(name)):
+            faults.add(master, where, name, "name an image with letters, digits, dots and dashes")
+        elif not isinstance(spec, Mapping) or not spec.get("suite"):
+            faults.add(master, where, spec, "say which Debian release it holds, like {suite: bookworm}")
+        else:
+            _known_keys(faults, master, where, spec, IMAGE_KEYS)
+            images[str(name)] = _bare(spec)
+    return images
+
+
+def _profiles(faults, master, common, images) -> dict[str, Profile]:
+    profiles = {}
+    for name, spec in {**DEFAULT_PROFILES, **_mapping(faults, master, "netboot_profiles", common)}.items():
+        where = f"netboot_profiles.{name}"
+        if not isinstance(spec, Mapping):
+            faults.add(master, where, spec, "is no mapping; write {boot: nfs, image: debian-12}")
+            continue
+        _known_keys(faults, master, where, spec, {"boot", "image", "kernel_args"})
+        boot = _choice(faults, master, f"{where}.boot", spec.get("boot"), BOOT_KINDS)
+        image = spec.get("image")
+        if image not in images:
+            faults.add(master, f"{where}.image", image, f"is not in netboot_images; there are {_names(images)}")
+        args = _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args"))
+        profiles[str(name)] = Profile(str(name), boot or "", str(image), args)
+    return profiles
+
+
+def _node(faults, name, host, subnets, profiles, gone) -> Node | None:
+    for variable in host:
+        if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
+            close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
+            hint = f"did you mean {close[0]}?" if close else f"a node has {_names(NODE_VARIABLES)}"
+            faults.add(name, variable, host.get(variable), f"is no variable of this collection; {hint}")
+    if not _LABEL.fullmatch(name):
+        faults.add(name, "inventory_hostname", name, "is no RFC 1123 label; use 1 to 63 letters, digits and inner dashes")
+    state = "absent" if name in gone else _choice(faults, name, "netboot_state", host.get("netboot_state", "present"), STATES)
+    macs = _macs(faults, name, host.get("netboot_mac"), required=state == "present")
+    uuid = _uuid(faults, name, host.get("netboot_uuid"))
+    profile = str(host.get("netboot_profile", "debian-nfs"))
+    if profile not in profiles:
+        faults.add(name, "netboot_profile", profile, f"is not in netboot_profiles; there are {_names(profiles)}")
+    ip = host.get("netboot_ip")
+    network = None
+    if ip is None and state == "absent":
+        ip = ""
+    elif address := _address(faults, name, "netboot_ip", ip):
+        network = next((network for network, cidr in subnets if address in cidr), None)
+        if network:
+            _node_address(faults, name, address, network)
+        elif subnets:
+            faults.add(name, "netboot_ip", address, f"is in no network; there are {', '.join(f'{n.name} ({c})' for n, c in subnets)}")
+    args = _kernel_args(faults, name, "netboot_kernel_args", host.get("netboot_kernel_args"))
+    bmc = _bmc(faults, name, host.get("netboot_bmc"))
+    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, args, state or "present", bmc)
+
+
+def _node_address(faults, name, address, network) -> None:
+    cidr = ipaddress.IPv4Network(network.cidr)
+    what = {network.address: "the master's own", network.gateway: "the gateway's", str(cidr.network_address): "the network's", str(cidr.broadcast_address): "the broadcast"}
+    if str(address) in what:
+        faults.add(name, "netboot_ip", address, f"is {what[str(address)]} address on {network.name}; choose a free one in {network.cidr}")
+    elif network.pool and ipaddress.IPv4Address(network.pool[0]) <= address <= ipaddress.IPv4Address(network.pool[1]):
+        faults.add(name, "netboot_ip", address, f"is inside {network.name}'s pool {'-'.join(network.pool)}; choose one outside it")
+
+
+def _unique(faults, master, master_macs, networks, nodes) -> None:
+    present = [node for node in nodes if node.state == "present"]
+    owners: dict[tuple[str, str], str] = {("netboot_mac", mac): master for mac in master_macs}
+    owners |= {("netboot_ip", network.address): master for network in networks.values()}
+    own = {network.address for network in networks.values()}
+    for node in present:
+        claims = [("netboot_mac", mac) for mac in node.macs] + [("inventory_hostname", node.name.lower())]
+        claims += [("netboot_ip", node.ip)] if node.ip not in own else []  # the master's address is a fault of its own
+        claims += [("netboot_uuid", node.uuid)] if node.uuid else []
+        for variable, value in claims:
+            owner = owners.setdefault((variable, value), node.name)
+            if owner != node.name:
+                faults.add(node.name, variable, value, f"is {owner}'s too; every machine needs its own")
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def _macs(faults, host, value, required) -> tuple[str, ...]:
+    macs = []
+    for item in _list(value):
+        try:
+            macs.append(canonical_mac(item))
+        except ValueError as error:
+            faults.add(host, "netboot_mac", item, str(error))
+    if required and not _list(value):
+        faults.add(host, "netboot_mac", value, "give the MAC of the card that boots, like '52:54:00:12:34:56'")
+    return tuple(dict.fromkeys(macs))
+
+
+def _address(faults, host, variable, value, inside=None) -> ipaddress.IPv4Address | None:
+    try:
+        address = ipaddress.IPv4Address(str(value))
+    except ValueError:
+        example = inside[1] if inside is not None and inside.num_addresses > 1 else "10.0.33.11"
+        return faults.add(host, variable, value, f"is no IPv4 address; write one like {example}")
+    if inside is not None and (address not in inside or address in (inside.network_address, inside.broadcast_address)):
+        return faults.add(host, variable, value, f"is no host address of {inside}; choose one from {inside[1]} to {inside[-2]}")
+    return address
+
+
+def _uuid(faults, host, value) -> str | None:
+    try:
+        return str(uuidlib.UUID(str(value))) if value else None
+    except ValueError:
+        return faults.add(host, "netboot_uuid", value, "is no UUID; copy it from the firmware, like 4c4c4544-0042-4a10-8056-b4c04f395931")
+
+
+def _bmc(faults, host, value) -> Bmc | None:
+    if not value:
+        return None
+    if not isinstance(value, Mapping):
+        return faults.add(host, "netboot_bmc", value, "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
+    _known_keys(faults, host, "netboot_bmc", value, {"address", "port", "protocol", "user", "password"})
+    protocol = _choice(faults, host, "netboot_bmc.protocol", value.get("protocol", "ipmi"), BMC_PROTOCOLS)
+    address = _address(faults, host, "netboot_bmc.address", value.get("address"))
+    if _PLACEHOLDER.fullmatch(str(value.get("password", "none"))):
+        faults.add(host, "netboot_bmc.password", "(hidden)", "is a placeholder; put the real one into a vault")
+    port = _number(faults, host, "netboot_bmc.port", value.get("port", BMC_PROTOCOLS.get(protocol)), 1, 65535)
+    return Bmc(str(address), protocol, port) if address and protocol and port else None
+
+
+def _kernel_args(faults, host, variable, value) -> tuple[str, ...]:
+    args = value.split() if isinstance(value, str) else [str(item) for item in _list(value)]
+    for arg in args:
+        if not _KERNEL_ARG.fullmatch(arg):
+            faults.add(host, variable, arg, "holds a space or a character that no boot loader passes on; give one printable argument an entry")
+    return tuple(args)
+
+
+def _number(faults, host, variable, value, low, high) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        return faults.add(host, variable, value, f"give a whole number from {low} to {high}")
+    return number
+
+
+def _choice(faults, host, variable, value, choices) -> str | None:
+    if str(value) in choices:
+        return str(value)
+    return faults.add(host, variable, value, f"choose {_names(choices, 'or')}")
+
+
+def _mapping(faults, host, variable, variables) -> Mapping[str, Any]:
+    value = variables.get(variable) or {}
+    if isinstance(value, Mapping):
+        return value
+    faults.add(host, variable, value, "is no mapping of names")
+    return {}
+
+
+def _known_keys(faults, host, where, spec, known) -> None:
+    for key in spec:
+        if key not in known:
+            faults.add(host, f"{where}.{key}", spec[key] if "password" not in str(key) else "(hidden)", f"is not known here; there are {_names(known)}")
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None or value == "" else [value]
+
+
+def _names(names: Iterable[Any], word: str = "and") -> str:
+    ordered = sorted(map(str, names))
+    return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} {word} {ordered[-1]}"
+
+
+def _bare(value: Any) -> Any:
+    """Plain Python data, whatever subclass of it Ansible handed in."""
+    if isinstance(value, Mapping):
+        return {str(key): _bare(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_bare(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return str(value)

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""Base images as immutable generations: built by mmdebstrap(1), described by a manifest, published by rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ._fleet import natural
+
+#: Raised when the way of building changes, so that the next run builds new generations.
+RECIPE = 1
+
+#: Units that have no work on a diskless node, or would do harm there: the initramfs owns the network card of the root.
+MASKED = (
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
+    " networking.service rpcbind.service rpcbind.socket"
+).split()
+
+#: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for NFS.
+INITRAMFS = "MODULES=netboot\nBOOT=nfs\nBUSYBOX=y\nCOMPRESS=zstd\n"
+
+
+class ImageError(RuntimeError):
+    """An image could not be built; nothing of it is in place."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as it is wanted. C(mirror) is where packages come from today and no part of what the image is."""
+
+    name: str
+    suite: str
+    arch: str
+    mirror: str
+    components: tuple[str, ...]
+    packages: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """Tells two different images apart."""
+        parts = [RECIPE, self.suite, self.arch, sorted(self.components), sorted(self.packages)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class Store:
+    """The generations below C(directory), of which C(publish) holds the boot files once more for TFTP."""
+
+    def __init__(self, directory: str, publish: str) -> None:
+        self.directory, self.publish = directory, publish
+
+    def manifest(self, name: str) -> dict[str, Any] | None:
+        """The manifest of an image's current generation."""
+        try:
+            with open(os.path.join(self.directory, name, "current", "manifest.json"), encoding="utf-8") as stream:
+                return json.load(stream)
+        except FileNotFoundError:
+            return None
+
+    def wanted_generation(self, image: Image) -> tuple[str, bool]:
+        """The generation that C(image) shall have, and whether it is there already."""
+        manifest = self.manifest(image.name)
+        if manifest and manifest["digest"] == image.digest:
+            return manifest["generation"], True
+        last = int(manifest["generation"].split("-")[0]) if manifest else 0
+        return f"{last + 1:04d}-{image.digest[:8]}", False
+
+    def published(self, name: str, generation: str) -> bool:
+        """Whether the boot files of a generation are in the publish directory."""
+        return os.path.isdir(os.path.join(self.publish, name, generation))
+
+    def build(self, image: Image) -> dict[str, Any]:
+        """Build and publish a generation and make it the current one; returns its manifest.
+
+        Everything grows in a staging directory that the next build removes, should this one be killed.
+        """
+        generation, _there = self.wanted_generation(image)
+        home = os.path.join(self.directory, image.name)
+        staging, target = os.path.join(home, ".building"), os.path.join(home, generation)
+        os.makedirs(home, mode=0o755, exist_ok=True)
+        remove_tree(staging)
+        remove_tree(target)  # a generation that never became the current one
+        os.mkdir(staging, 0o755)
+        try:
+            root = os.path.join(staging, "root")
+            bootstrap(image, root)
+            manifest = {
+                "image": image.name,
+                "generation": generation,
+                "digest": image.digest,
+                "suite": image.suite,
+                "arch": image.arch,
+                "packages": sorted(image.packages),
+                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                **_boot_files(root, staging),
+                **_size(root),
+            }
+            with open(os.path.join(staging, "manifest.json"), "w", encoding="utf-8") as stream:
+                json.dump(manifest, stream, indent=2)
+            subprocess.run(["sync", "--file-system", staging], check=True)
+            os.rename(staging, target)
+        except Exception:
+            remove_tree(staging)
+            raise
+        self.publish_boot_files(image.name, generation)
+        _point(os.path.join(home, "current"), generation)
+        return manifest
+
+    def publish_boot_files(self, name: str, generation: str) -> None:
+        """Put kernel and initrd of a generation where the TFTP server sees them, both or none."""
+        source = os.path.join(self.directory, name, generation)
+        home = os.path.join(self.publish, name)
+        staging = os.path.join(home, f".{generation}")
+        os.makedirs(home, mode=0o755, exist_ok=True)
+        remove_tree(staging)
+        os.mkdir(staging, 0o755)
+        for file in ("vmlinuz", "initrd.img"):
+            shutil.copyfile(os.path.join(source, file), os.path.join(staging, file))
+        os.rename(staging, os.path.join(home, generation))
+
+
+def bootstrap(image: Image, root: str) -> None:
+    """Fill C(root) with the image's system.
+
+    mmdebstrap keeps services from starting; the mount namespace around it takes every mount away with the process,
+    however it ends.
+    """
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    source = f"deb [signed-by={keyring}] {image.mirror} {image.suite} {' '.join(image.components)}"
+    command = [
+        *("unshare", "--mount", "--propagation", "private", "--kill-child", "--fork"),
+        *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={image.arch}"),
+        "--aptopt=APT::Install-Recommends false",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        f"--include={','.join(image.packages)}",
+        '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"',
+        f'--essential-hook=printf "%s" "{INITRAMFS}" > "$1/etc/initramfs-tools/conf.d/bootyard"',
+        f'--customize-hook=systemctl --root="$1" --quiet mask {" ".join(MASKED)}',
+        '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub',
+        *(image.suite, root, source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    if done.returncode:
+        raise ImageError(f"mmdebstrap could not build {image.name} ({image.suite}, {image.arch}): {_essence(done.stderr)}")
+
+
+def remove_tree(path: str) -> None:
+    """Delete a directory that is ours, unless something is mounted below it."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        inside = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{os.path.realpath(path)}/")]
+    if inside:
+        raise ImageError(f"{path} is not deleted: {inside[0]} is mounted; unmount it and run again")
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+
+
+def newest_kernel(boot: str) -> str:
+    """The version of the newest kernel in a boot directory, as 6.1.0-10 before 6.1.0-9."""
+    versions = [name.removeprefix("vmlinuz-") for name in os.listdir(boot) if name.startswith("vmlinuz-")]
+    if not versions:
+        raise ImageError(f"{boot} has no kernel; name a kernel package such as linux-image-amd64")
+    return max(versions, key=natural)
+
+
+def _boot_files(root: str, target: str) -> dict[str, Any]:
+    boot = os.path.join(root, "boot")
+    kernel = newest_kernel(boot)
+    found = {"kernel": kernel, "sha256": {}}
+    for file, source in (("vmlinuz", f"vmlinuz-{kernel}"), ("initrd.img", f"initrd.img-{kernel}")):
+        path = os.path.join(target, file)
+        shutil.copyfile(os.path.join(boot, source), path)
+        with open(path, "rb") as stream:
+            found["sha256"][file] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
+def _size(root: str) -> dict[str, int]:
+    inodes, blocks = 0, 0
+    for directory, names, files in os.walk(root):
+        for name in (*names, *files):
+            stat = os.lstat(os.path.join(directory, name))
+            inodes, blocks = inodes + 1, blocks + stat.st_blocks
+    return {"bytes": blocks * 512, "inodes": inodes}
+
+
+def _point(link: str, target: str) -> None:
+    new = f"{link}.new"
+    if os.path.lexists(new):
+        os.unlink(new)
+    os.symlink(target, new)
+    os.rename(new, link)
+
+
+def _essence(log: str) -> str:
+    """The lines of a build log that say what went wrong."""
+    lines = [line for line in log.splitlines() if line.startswith(("E:", "Err:", "error")) or "No space left" in line]
+    return " | ".join((lines or log.splitlines())[-6:])
+
+
+def wanted(name: str, spec: Mapping[str, Any], defaults: Mapping[str, Any]) -> Image:
+    """An image from its entry in C(netboot_images), with the role's defaults for what it leaves out."""
+    merged = {**defaults, **spec}
+    packages = [*merged["packages"], *merged["extra_packages"], merged["kernel_package"]]
+    return Image(name, merged["suite"], merged["arch"], merged["mirror"], tuple(merged["components"]), tuple(dict.fromkeys(packages)))

@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""Desired content becomes files: compared by content, staged beside their targets, checked, swapped, activated.
+
+A set of files that belong together (one service's configuration, one directory of per-node files) has a ledger in
+the state directory. It names the files that this collection wrote, so that nothing else is ever pruned, and it holds
+the previous content while a change is under way, so that a change which fails, or is killed, is undone or finished.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+class ReconcileError(RuntimeError):
+    """The desired files were not taken over; the message says why and what is in place now."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file before and after; None means that it does not exist."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    mode_before: int | None = None
+
+
+@dataclass
+class Ledger:
+    """What is known of a set: the digests of its files and, during a change, how to undo it."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    undo: dict[str, list] = field(default_factory=dict)
+    pending: bool = False
+
+
+class FileSet:
+    """The files of C(name), remembered in C(directory)/files."""
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._path = os.path.join(directory, "files", f"{name}.json")
+        self.ledger = self._load()
+
+    @property
+    def pending(self) -> bool:
+        """A change was begun and neither confirmed nor undone: it must be activated again."""
+        return self.ledger.pending
+
+    def plan(self, desired: Mapping[str, str], mode: int, prune: bool) -> list[Change]:
+        """What would have to change, sorted by path. Only files in the ledger are ever removed."""
+        changes = []
+        for path, text in desired.items():
+            content = text.encode()
+            before, mode_before = _read(path)
+            if before != content or mode_before != mode:
+                changes.append(Change(path, before, content, mode_before))
+        for path in set(self.ledger.files) - set(desired) if prune else ():
+            before, mode_before = _read(path)
+            if before is not None:
+                changes.append(Change(path, before, None, mode_before))
+        return sorted(changes, key=lambda change: change.path)
+
+    def apply(
+        self,
+        changes: Iterable[Change],
+        mode: int,
+        check: Callable[[str], None] | None = None,
+        activate: Callable[[], None] | None = None,
+        kept: Iterable[str] = (),
+    ) -> None:
+        """Make the changes and confirm them.
+
+        C(check) is called with the path of each staged file and C(activate) once after the swap; when one of them
+        raises, the previous files are back in place (and active again) before C(ReconcileError) is raised. C(kept)
+        are all the paths that stay in the ledger.
+        """
+        changes = list(changes)
+        staged = [change for change in changes if change.after is not None]
+        try:
+            for change in staged:
+                _write(_staging(change.path), change.after, mode)
+                if check:
+                    check(_staging(change.path))
+        except Exception as error:
+            for change in staged:
+                _remove(_staging(change.path))
+            raise ReconcileError(f"{error}. Nothing was changed.") from error
+        # A change that is still pending keeps its undo: what it replaced is the last state known to work.
+        fresh = {change.path: [_b64(change.before), change.mode_before] for change in changes}
+        self.ledger.undo = {**fresh, **self.ledger.undo}
+        self.ledger.pending = True
+        self.ledger.files.update({change.path: _digest(change.after) for change in staged})
+        self._save()
+        for directory in {os.path.dirname(change.path) for change in staged}:
+            subprocess.run(["sync", "--file-system", directory], check=True)
+        for change in changes:
+            if change.after is None:
+                _remove(change.path)
+            else:
+                os.rename(_staging(change.path), change.path)
+        if activate:
+            try:
+                activate()
+            except Exception as error:
+                self._undo(activate, error)
+        kept = set(kept)
+        self.ledger = Ledger({path: digest for path, digest in self.ledger.files.items() if path in kept})
+        self._save()
+
+    def _undo(self, activate: Callable[[], None], error: Exception) -> None:
+        for path, (content, mode) in self.ledger.undo.items():
+            if content is None:
+                _remove(path)
+            else:
+                _write(_staging(path), base64.b64decode(content), mode)
+                os.rename(_staging(path), path)
+        restored = {path: _digest(base64.b64decode(content)) for path, (content, _mode) in self.ledger.undo.items() if content is not None}
+        had_one = bool(restored)
+        files = {path: digest for path, digest in self.ledger.files.items() if path not in self.ledger.undo}
+        self.ledger = Ledger({**files, **restored})
+        self._save()
+        outcome = "There was no earlier configuration to put back."
+        if had_one:
+            try:
+                activate()
+                outcome = "The previous configuration is back and works."
+            except Exception as again:
+                outcome = f"The previous configuration is back in place but fails too: {again}"
+        raise ReconcileError(f"{error}. {outcome}") from error
+
+    def _load(self) -> Ledger:
+        try:
+            with open(self._path, encoding="utf-8") as stream:
+                ledger = Ledger(**json.load(stream))
+        except FileNotFoundError:
+            return Ledger()
+        return ledger
+
+    def _save(self) -> None:
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        data = json.dumps({"files": self.ledger.files, "undo": self.ledger.undo, "pending": self.ledger.pending})
+        _write(self._path + ".new", data.encode(), 0o600, sync=True)
+        os.rename(self._path + ".new", self._path)
+
+
+def _staging(path: str) -> str:
+    # One fixed name for each target, so that a killed run leaves nothing that the next one does not overwrite.
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.bootyard")
+
+
+def _read(path: str) -> tuple[bytes | None, int | None]:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(), os.fstat(stream.fileno()).st_mode & 0o7777
+    except FileNotFoundError:
+        return None, None
+
+
+def _write(path: str, content: bytes, mode: int, sync: bool = False) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as stream:
+        os.fchmod(descriptor, mode)
+        stream.write(content)
+        if sync:
+            stream.flush()
+            os.fsync(descriptor)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _b64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""Services of the master: start or reload them, then ask them what a client would ask."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import _dhcp_wire
+
+#: Seconds that a service gets to answer after it was started or reloaded.
+PATIENCE = 15.0
+
+
+class ServiceError(RuntimeError):
+    """A service is not running or does not answer as it should."""
+
+
+def is_enabled(unit: str) -> bool:
+    """Whether the unit starts with the machine."""
+    return _systemctl("is-enabled", unit).returncode == 0
+
+
+def is_active(unit: str) -> bool:
+    """Whether the unit runs now."""
+    return _systemctl("is-active", unit).returncode == 0
+
+
+def enable(unit: str) -> None:
+    """Let the unit start with the machine."""
+    _must(_systemctl("enable", unit), f"cannot enable {unit}")
+
+
+def activate(unit: str, how: str) -> None:
+    """Let a running unit take over its new files, in the way C(how); start one that does not run."""
+    if is_active(unit):
+        RELOADERS[how](unit)
+    else:
+        _must(_systemctl("daemon-reload"), "cannot reload systemd")
+        _must(_systemctl("start", unit), f"cannot start {unit}: {_last_words(unit)}")
+    if not is_active(unit):
+        raise ServiceError(f"{unit} does not run: {_last_words(unit)}")
+
+
+def probe(wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Ask the service until each probe in C(wanted) (see C(PROBES)) is content; raises C(ServiceError) if one stays unhappy."""
+    for kind, options in wanted.items():
+        deadline = time.monotonic() + PATIENCE
+        while complaint := PROBES[kind](**options):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"the {kind} probe failed: {complaint}")
+            time.sleep(0.3)
+
+
+# --- ways to reload --------------------------------------------------------------------------------------------------
+
+
+def _kea(_unit: str) -> None:
+    """Through the control socket, since a signal would not say whether the configuration was taken."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(60)
+        control.connect("/run/kea/kea4-ctrl-socket")
+        control.sendall(b'{"command": "config-reload"}')
+        answer = b"".join(iter(lambda: control.recv(65536), b""))
+    result = json.loads(answer)
+    result = result[0] if isinstance(result, list) else result
+    if result["result"] != 0:
+        raise ServiceError(f"Kea refused the configuration: {result.get('text')}")
+
+
+def _reload(unit: str) -> None:
+    _must(_systemctl("reload", unit), f"cannot reload {unit}")
+
+
+def _restart(unit: str) -> None:
+    _must(_systemctl("daemon-reload"), "cannot reload systemd")
+    _must(_systemctl("restart", unit), f"cannot restart {unit}: {_last_words(unit)}")
+
+
+RELOADERS: dict[str, Callable[[str], None]] = {
+    "reload": _reload,
+    "restart": _restart,
+    "kea": _kea,
+    "none": lambda unit: None,
+}
+
+
+# --- probes: each returns what is wrong, or nothing ------------------------------------------------------------------
+
+
+def _probe_dhcp(interface: str, mac: str, address: str, next_server: str = "", file: str = "") -> str | None:
+    answer = _dhcp_wire.ask(interface, mac, options=_dhcp_wire.pxe_options(), timeout=2)
+    if not answer:
+        return f"no answer to {mac} on {interface}"
+    got, wanted = (answer.address, answer.next_server, answer.file), (address, next_server, file)
+    return None if got == wanted else f"{mac} is offered {got} instead of {wanted}"
+
+
+def _probe_tftp(address: str, path: str, size: int) -> str | None:
+    try:
+        got = tftp_size(address, path)
+    except (OSError, ValueError) as error:
+        return f"cannot read {path} from {address}: {error}"
+    return None if got == size else f"{path} has {got} bytes instead of {size}"
+
+
+def _probe_tcp(address: str, port: int) -> str | None:
+    try:
+        socket.create_connection((address, port), 2).close()
+    except OSError as error:
+        return f"nothing answers on {address}:{port}: {error}"
+    return None
+
+
+def _probe_nfs(address: str, count: int) -> str | None:
+    done = subprocess.run(["showmount", "--no-headers", "--exports", address], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"{address} does not list its exports: {done.stderr.strip()}"
+    listed = done.stdout.splitlines()
+    return None if len(listed) == count else f"{address} exports {len(listed)} directories instead of {count}"
+
+
+PROBES: dict[str, Callable[..., str | None]] = {"dhcp": _probe_dhcp, "tftp": _probe_tftp, "nfs": _probe_nfs, "tcp": _probe_tcp}
+
+
+def tftp_size(address: str, path: str, timeout: float = 2.0) -> int:
+    """The bytes of a file as a TFTP client reads it (RFC 1350). Raises C(OSError) or C(ValueError) with the server's word."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout)
+        sock.sendto(struct.pack("!H", 1) + path.encode() + b"\0octet\0", (address, 69))
+        total, expected = 0, 1
+        while True:
+            data, peer = sock.recvfrom(65535)
+            code, number = struct.unpack_from("!HH", data)
+            if code == 5:
+                raise ValueError(data[4:].rstrip(b"\0").decode(errors="replace"))
+            if code == 3 and number == expected & 0xFFFF:
+                total, expected = total + len(data) - 4, expected + 1
+            sock.sendto(struct.pack("!HH", 4, number), peer)
+            if len(data) < 516:
+                return total
+
+
+def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+
+
+def _must(done: subprocess.CompletedProcess[str], complaint: str) -> None:
+    if done.returncode:
+        raise ServiceError(f"{complaint}: {(done.stderr or done.stdout).strip()}")
+
+
+def _last_words(unit: str) -> str:
+    log = subprocess.run(["journalctl", "--unit", unit, "--lines", "5", "--output", "cat"], capture_output=True, text=True, check=False)
+    return " | ".join(log.stdout.split("\n")).strip(" |") or "it left no message"

@@ -1,0 +1,347 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_roots
+short_description: Give every node a root of its own
+version_added: 1.0.0
+description:
+  - Clones a base image for each node that has no root yet and makes the clone its own (name, keys, accounts, mounts).
+  - A root that exists is never replaced. Only what the inventory changed since is written into it; what the node changed stays.
+  - Takes all nodes in one call. Roots of nodes that are gone leave in a second call with O(state=absent), after nothing refers to them any more.
+requirements:
+  - ssh-keygen
+extends_documentation_fragment: bootyard.netboot.master
+options:
+  nodes:
+    description: The nodes that are to have a root, as P(bootyard.netboot.root_nodes#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Host name.
+        type: str
+        required: true
+      ip:
+        description: Address of the node.
+        type: str
+        required: true
+      macs:
+        description: MAC addresses of the node's cards.
+        type: list
+        elements: str
+        required: true
+      image:
+        description: Image that a new root is cloned from.
+        type: str
+        required: true
+      master:
+        description: Name of the master.
+        type: str
+        required: true
+      server:
+        description: Address of the master on the node's network.
+        type: str
+        required: true
+      domain:
+        description: Domain of the network.
+        type: str
+      dns:
+        description: Name servers of the network.
+        type: list
+        elements: str
+        default: []
+  generations:
+    description: Generation of each image that new roots are cloned from, as M(bootyard.netboot.root_image) returns them.
+    type: dict
+    required: true
+  state:
+    description:
+      - V(present) makes and mends roots. It fails when a root that would have to leave is in use.
+      - V(absent) takes the roots of nodes that are not in O(nodes) out of service, and does nothing else.
+    type: str
+    choices: [present, absent]
+    default: present
+  prune:
+    description: Whether roots of nodes that are not in O(nodes) leave.
+    type: bool
+    default: true
+  purge:
+    description: Whether the data of leaving roots is deleted instead of archived.
+    type: bool
+    default: false
+  force:
+    description: Whether roots leave although their nodes are up. A node loses its root under its feet.
+    type: bool
+    default: false
+  archive_days:
+    description: How long the data of a root is kept after its node left.
+    type: int
+    default: 30
+  strategy:
+    description: How to clone; V(auto) takes V(overlay) where the file system can, else V(copy).
+    type: str
+    choices: [auto, overlay, copy]
+    default: auto
+  password_hash:
+    description: Root's password as crypt(5) has it; V(!) locks it.
+    type: str
+    default: '!'
+  authorized_keys:
+    description: Public keys that may log in as root.
+    type: list
+    elements: str
+    default: []
+  tmpfs:
+    description: Directories of a root that are in memory.
+    type: list
+    elements: str
+    default: []
+  shared:
+    description: Directories of the master that every node mounts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Directory on the master.
+        type: path
+        required: true
+      mount:
+        description: Where nodes mount it; the same path by default.
+        type: path
+      writable:
+        description: Whether nodes may write.
+        type: bool
+        default: true
+      trust_root:
+        description: Whether root on a node is root on the directory.
+        type: bool
+        default: false
+  users:
+    description: Accounts that every root has.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the account and of its group.
+        type: str
+        required: true
+      uid:
+        description: User and group id.
+        type: int
+        required: true
+      shell:
+        description: Login shell.
+        type: path
+        default: /bin/bash
+      authorized_keys:
+        description: Public keys that may log in.
+        type: list
+        elements: str
+        default: []
+  layout:
+    description: Directories to use instead of the usual ones; keys are C(images), C(roots), C(archive), C(exports) and C(fstab).
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Says which roots would be made, changed or removed.
+    support: full
+  diff_mode:
+    description: Lists the roots and, for each that changes, the files that would be written. Never shows content.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Make the roots
+  bootyard.netboot.node_roots:
+    nodes: "{{ netboot_fleet | bootyard.netboot.root_nodes }}"
+    generations: {debian-12: 0001-5e4f1c22}
+    authorized_keys: ["{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"]
+"""
+
+RETURN = r"""
+roots:
+  description: All roots that stay, with what boot loaders and exports need to know of them.
+  returned: when O(state=present)
+  type: dict
+  sample: {node1: {image: debian-12, generation: 0001-5e4f1c22, path: /srv/nfs/node1, export_id: 1, host_key: ssh-ed25519 AAAA}}
+created:
+  description: Nodes that got a root.
+  returned: success
+  type: list
+  elements: str
+updated:
+  description: The files that were written into existing roots, by node.
+  returned: success
+  type: dict
+removed:
+  description: Nodes whose roots left, or will leave in the call with O(state=absent).
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
+
+
+def main():
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    options = module.params
+    act = {"present": present, "absent": absent}[options["state"]]
+    try:
+        if module.check_mode:
+            module.exit_json(**act(options, dry=True))
+        with _run.turn(options["state_dir"], options["run"]):
+            result = act(options, dry=False)
+        module.exit_json(**result)
+    except (_roots.RootError, _run.RunError, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+def present(options, dry):
+    """Make and mend roots; returns the module's result."""
+    layout, settings = _roots.Layout(**options["layout"]), _settings(options)
+    records = _roots.load(layout)
+    wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
+    todo = _roots.plan(layout, records, wanted, settings, options["prune"])
+    _refuse_busy(options, [records[name] for name in todo.leave])
+    if dry:
+        _roots.predict(layout, todo, records, wanted)
+    elif not todo.empty:
+        _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
+    return {
+        "changed": not todo.empty,
+        "created": todo.create,
+        "updated": todo.update,
+        "removed": todo.leave,
+        "roots": {name: _public(record) for name, record in records.items() if record.state == "ready" and name not in todo.leave},
+        "diff": _diff(todo),
+    }
+
+
+def absent(options, dry):
+    """Take roots out of service and forget archives that are old enough; returns the module's result."""
+    layout = _roots.Layout(**options["layout"])
+    records = _roots.load(layout)
+    gone = sorted(set(records) - {node["name"] for node in options["nodes"]}) if options["prune"] else []
+    old = _roots.expired(layout, options["archive_days"])
+    _refuse_busy(options, [records[name] for name in gone])
+    if not dry:
+        _roots.leave(layout, records, gone, options["purge"])
+        _roots.remove_expired(old)
+    return {"changed": bool(gone or old), "created": [], "updated": {}, "removed": gone, "diff": {"before": _lines(gone + old), "after": ""}}
+
+
+def _refuse_busy(options, records):
+    busy = {} if options["force"] else _roots.in_use(records)
+    if busy:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in sorted(busy.items()))
+        raise _roots.RootError(f"these nodes shall go but still run: {reasons}. Nothing was changed; switch them off and run again")
+
+
+def _settings(options):
+    users = tuple({**user, "authorized_keys": tuple(user["authorized_keys"])} for user in options["users"])
+    shared = tuple({**share, "mount": share["mount"] or share["path"]} for share in options["shared"])
+    return _personal.Settings(options["password_hash"], tuple(options["authorized_keys"]), tuple(options["tmpfs"]), shared, users)
+
+
+def _wanted(node, generations):
+    names = [(node["master"], node["server"]), (node["name"], node["ip"])]
+    identity = _personal.Identity(
+        node["name"],
+        node["ip"],
+        tuple(node["macs"]),
+        node["server"],
+        _personal.hosts(names, node["domain"]),
+        node["domain"],
+        tuple(node["dns"]),
+    )
+    return _roots.Wanted(identity, node["image"], generations[node["image"]])
+
+
+def _public(record):
+    return {name: getattr(record, name) for name in ("image", "generation", "strategy", "path", "export_id", "host_key", "ip")}
+
+
+def _diff(todo):
+    """What changes, one line a root."""
+    after = {name: "new root" for name in todo.create}
+    after |= {name: "new address" if not paths else ", ".join(paths) for name, paths in todo.update.items()}
+    after |= {name: "mounted" for name in todo.mount if name not in after}
+    return {"before": "", "after": "".join(f"{name}: {what}\n" for name, what in after.items())}
+
+
+def _lines(names):
+    return "".join(f"{name}\n" for name in names)
+
+
+def _strings(default=None):
+    spec = {"type": "list", "elements": "str"}
+    return {**spec, "required": True} if default is None else {**spec, "default": default}
+
+
+SPEC = {
+    "nodes": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "ip": {"type": "str", "required": True},
+            "macs": _strings(),
+            "image": {"type": "str", "required": True},
+            "master": {"type": "str", "required": True},
+            "server": {"type": "str", "required": True},
+            "domain": {"type": "str"},
+            "dns": _strings([]),
+        },
+    },
+    "generations": {"type": "dict", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "prune": {"type": "bool", "default": True},
+    "purge": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "archive_days": {"type": "int", "default": 30},
+    "strategy": {"type": "str", "choices": ["auto", "overlay", "copy"], "default": "auto"},
+    "password_hash": {"type": "str", "default": "!", "no_log": True},
+    "authorized_keys": {**_strings([]), "no_log": False},
+    "tmpfs": _strings([]),
+    "shared": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "mount": {"type": "path"},
+            "writable": {"type": "bool", "default": True},
+            "trust_root": {"type": "bool", "default": False},
+        },
+    },
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "uid": {"type": "int", "required": True},
+            "shell": {"type": "path", "default": "/bin/bash"},
+            "authorized_keys": {**_strings([]), "no_log": False},
+        },
+    },
+    "layout": {"type": "dict", "default": {}},
+    "run": {"type": "int"},
+    "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
+}
+
+
+if __name__ == "__main__":
+    main()

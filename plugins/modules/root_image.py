@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: root_image
+short_description: Build base images for node roots
+version_added: 1.0.0
+description:
+  - Builds each image that does not exist yet, or whose recipe changed, as a new immutable generation, and makes it the current one.
+  - A generation holds the root, C(vmlinuz), C(initrd.img) and a C(manifest.json); kernel and initrd are published for TFTP as well.
+  - Older generations stay, since roots are clones of them.
+requirements:
+  - mmdebstrap
+extends_documentation_fragment: bootyard.netboot.master
+options:
+  images:
+    description:
+      - Images by name.
+      - Each has C(suite) and may have C(arch), C(mirror), C(components), C(packages), C(extra_packages) and C(kernel_package) of its own.
+    type: dict
+    required: true
+  defaults:
+    description: What an image has that does not say otherwise.
+    type: dict
+    required: true
+    suboptions:
+      arch:
+        description: Debian architecture.
+        type: str
+        required: true
+      mirror:
+        description: URL of the Debian mirror. Another mirror makes no other image.
+        type: str
+        required: true
+      components:
+        description: Components of the archive.
+        type: list
+        elements: str
+        required: true
+      packages:
+        description: Packages that every root needs.
+        type: list
+        elements: str
+        required: true
+      extra_packages:
+        description: Packages on top of these.
+        type: list
+        elements: str
+        default: []
+      kernel_package:
+        description: Package that brings the kernel.
+        type: str
+        required: true
+  directory:
+    description: Where the generations are.
+    type: path
+    default: /srv/netboot/images
+  publish:
+    description: Where the TFTP server finds kernels and initrds.
+    type: path
+    default: /srv/tftp/images
+attributes:
+  check_mode:
+    description: Says which images would be built.
+    support: full
+  diff_mode:
+    description: Shows the generation of each image before and after.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Build the images
+  bootyard.netboot.root_image:
+    images:
+      debian-12: {suite: bookworm}
+    defaults:
+      arch: amd64
+      mirror: http://mirror.example/debian
+      components: [main]
+      packages: [systemd-sysv, initramfs-tools, nfs-common]
+      kernel_package: linux-image-amd64
+"""
+
+RETURN = r"""
+generations:
+  description: The current generation of each image.
+  returned: success
+  type: dict
+  sample: {debian-12: 0001-5e4f1c22}
+built:
+  description: Images that were built.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _run
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "dict", "required": True},
+            "defaults": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "arch": {"type": "str", "required": True},
+                    "mirror": {"type": "str", "required": True},
+                    "components": {"type": "list", "elements": "str", "required": True},
+                    "packages": {"type": "list", "elements": "str", "required": True},
+                    "extra_packages": {"type": "list", "elements": "str", "default": []},
+                    "kernel_package": {"type": "str", "required": True},
+                },
+            },
+            "directory": {"type": "path", "default": "/srv/netboot/images"},
+            "publish": {"type": "path", "default": "/srv/tftp/images"},
+            "run": {"type": "int"},
+            "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    images = [_image.wanted(name, spec, options["defaults"]) for name, spec in sorted(options["images"].items())]
+    store = _image.Store(options["directory"], options["publish"])
+    try:
+        if module.check_mode:
+            module.exit_json(**reconcile(store, images, dry=True))
+        with _run.turn(options["state_dir"], options["run"]):
+            result = reconcile(store, images, dry=False)
+        module.exit_json(**result)
+    except (_image.ImageError, _run.RunError, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+def reconcile(store, images, dry):
+    """Build what is missing, unless C(dry); returns the module's result."""
+    generations, before, built, published = {}, {}, [], []
+    for image in images:
+        manifest = store.manifest(image.name)
+        before[image.name] = manifest["generation"] if manifest else None
+        generations[image.name], there = store.wanted_generation(image)
+        if not there:
+            built.append(image.name)
+            if not dry:
+                store.build(image)
+        elif not store.published(image.name, generations[image.name]):
+            published.append(image.name)
+            if not dry:
+                store.publish_boot_files(image.name, generations[image.name])
+    return {
+        "changed": bool(built or published),
+        "built": built,
+        "generations": generations,
+        "diff": {"before": _lines(before), "after": _lines(generations)},
+    }
+
+
+def _lines(generations):
+    return "".join(f"{name}: {generation or 'none'}\n" for name, generation in sorted(generations.items()))
+
+
+if __name__ == "__main__":
+    main()

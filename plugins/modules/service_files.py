@@ -1,0 +1,269 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_files
+short_description: Give a service its files, checked before and probed after
+version_added: 1.0.0
+description:
+  - Writes a whole set of files in one call, however many nodes they are for. Only files whose content differs are touched.
+  - New files are staged beside their targets, handed to the service's own checker, swapped in by rename, and taken over by a reload.
+  - Then the service is asked what a client would ask. When it does not answer as it should, the previous files are put back and reloaded.
+  - A change that was interrupted is finished by the next call.
+  - Files that an earlier call with the same O(name) wrote and that are no longer wanted are removed. No other file is ever removed.
+extends_documentation_fragment: bootyard.netboot.master
+options:
+  name:
+    description: Name of the set, under which the module remembers which files are its own.
+    type: str
+    required: true
+  files:
+    description: Content of each file by its absolute path. The directories must exist.
+    type: dict
+    required: true
+  mode:
+    description: Permissions of the files.
+    type: str
+    default: '0644'
+  prune:
+    description: Whether to remove files of the set that are no longer in O(files).
+    type: bool
+    default: true
+  check:
+    description: Command that accepts or refuses a file; C(%s) stands for its path.
+    type: list
+    elements: str
+    default: []
+  service:
+    description: Systemd unit that reads the files. It is enabled and started if need be.
+    type: str
+  reload:
+    description:
+      - How the running service takes over changed files.
+      - V(kea) asks Kea through its control socket, V(none) is for files that are read at each request.
+    type: str
+    choices: [reload, restart, kea, none]
+    default: reload
+  restart_for:
+    description: Files whose change the service only takes over by a restart, such as drop-ins of its unit.
+    type: list
+    elements: path
+    default: []
+  probe:
+    description: Questions that the service must answer after a change.
+    type: dict
+    default: {}
+    suboptions:
+      dhcp:
+        description: A PXE client's DISCOVER, sent on the master's own interface, and the offer it must bring.
+        type: dict
+        suboptions:
+          interface:
+            description: Interface to ask on.
+            type: str
+            required: true
+          mac:
+            description: MAC address that asks.
+            type: str
+            required: true
+          address:
+            description: Address that must be offered.
+            type: str
+            required: true
+          next_server:
+            description: Boot server that must be named.
+            type: str
+            default: ''
+          file:
+            description: Boot file that must be named.
+            type: str
+            default: ''
+      tftp:
+        description: A file that must be readable by TFTP.
+        type: dict
+        suboptions:
+          address:
+            description: Address of the server.
+            type: str
+            required: true
+          path:
+            description: Path of the file as a client asks for it.
+            type: str
+            required: true
+          size:
+            description: Its size in bytes.
+            type: int
+            required: true
+      nfs:
+        description: A server that must list its exports, as C(showmount) asks for them.
+        type: dict
+        suboptions:
+          address:
+            description: Address of the server.
+            type: str
+            required: true
+          count:
+            description: Number of exports.
+            type: int
+            required: true
+      tcp:
+        description: A port that must accept a connection.
+        type: dict
+        suboptions:
+          address:
+            description: Address to connect to.
+            type: str
+            required: true
+          port:
+            description: Port to connect to.
+            type: int
+            required: true
+attributes:
+  check_mode:
+    description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
+    support: full
+  diff_mode:
+    description: Shows each changed file, up to twenty of them.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Configure and start Kea
+  bootyard.netboot.service_files:
+    name: kea
+    files:
+      /etc/kea/kea-dhcp4.conf: "{{ netboot_fleet | bootyard.netboot.kea_config }}"
+    check: [kea-dhcp4, -t, '%s']
+    service: kea-dhcp4-server
+    reload: kea
+    probe:
+      dhcp:
+        interface: eth1
+        mac: '52:54:00:12:34:56'
+        address: 192.0.2.11
+        next_server: 192.0.2.1
+        file: pxelinux.0
+"""
+
+RETURN = r"""
+written:
+  description: Files that were created or changed, the first fifty.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Files that were removed, the first fifty.
+  returned: success
+  type: list
+  elements: str
+activated:
+  description: Whether the service was started or took over new files.
+  returned: success
+  type: bool
+"""
+
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _services
+
+MOST = 50
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "files": {"type": "dict", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+            "prune": {"type": "bool", "default": True},
+            "check": {"type": "list", "elements": "str", "default": []},
+            "service": {"type": "str"},
+            "reload": {"type": "str", "choices": ["reload", "restart", "kea", "none"], "default": "reload"},
+            "restart_for": {"type": "list", "elements": "path", "default": []},
+            "probe": {"type": "dict", "default": {}, "options": PROBES},
+            "run": {"type": "int"},
+            "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        if module.check_mode:
+            module.exit_json(**reconcile(module.params, dry=True))
+        with _run.turn(module.params["state_dir"], module.params["run"]):
+            result = reconcile(module.params, dry=False)
+        module.exit_json(**result)
+    except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError) as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}")
+
+
+def _options(**required_or_default):
+    return {
+        "type": "dict",
+        "options": {
+            name: {"type": kind, "required": True} if default is None else {"type": kind, "default": default}
+            for name, (kind, default) in required_or_default.items()
+        },
+    }
+
+
+PROBES = {
+    "dhcp": _options(interface=("str", None), mac=("str", None), address=("str", None), next_server=("str", ""), file=("str", "")),
+    "tftp": _options(address=("str", None), path=("str", None), size=("int", None)),
+    "nfs": _options(address=("str", None), count=("int", None)),
+    "tcp": _options(address=("str", None), port=("int", None)),
+}
+
+
+def reconcile(options, dry):
+    """Plan, and unless C(dry) apply; returns the module's result."""
+    files, mode, service = options["files"], int(options["mode"], 8), options["service"]
+    file_set = _reconcile.FileSet(options["state_dir"], options["name"])
+    changes = file_set.plan(files, mode, options["prune"])
+    idle = bool(service) and not (_services.is_enabled(service) and _services.is_active(service))
+    activated = bool(service) and (bool(changes) or file_set.pending or idle)
+    if not dry and (changes or activated or file_set.pending):
+        if service:
+            _services.enable(service)
+        file_set.apply(changes, mode, checker(options["check"]), (lambda: activate(options, changes)) if activated else None, kept=files)
+    return {
+        "changed": bool(changes) or activated,
+        "written": [change.path for change in changes if change.after is not None][:MOST],
+        "removed": [change.path for change in changes if change.after is None][:MOST],
+        "activated": activated,
+        "diff": [diff(change) for change in changes[:20]],
+    }
+
+
+def activate(options, changes):
+    """Let the service take over its files and prove that it serves them."""
+    restart = any(change.path in options["restart_for"] for change in changes)
+    _services.activate(options["service"], "restart" if restart else options["reload"])
+    _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+
+
+def checker(command):
+    """A function that raises when the command refuses a path, or None without a command."""
+    if not command:
+        return None
+
+    def check(path):
+        done = subprocess.run([path if word == "%s" else word for word in command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise _services.ServiceError(f"{command[0]} refuses the new configuration: {(done.stderr + done.stdout).strip()[-2000:]}")
+
+    return check
+
+
+def diff(change):
+    """One entry of Ansible's diff."""
+    before, after = ((content or b"").decode(errors="replace") for content in (change.before, change.after))
+    return {"before": before, "after": after, "before_header": change.path, "after_header": change.path}
+
+
+if __name__ == "__main__":
+    main()
