@@ -43,6 +43,15 @@ def config(fleet: Fleet, boot_file: str) -> str:
     return _dump({"Dhcp4": data})
 
 
+def probe(fleet: Fleet, boot_file: str) -> dict[str, dict[str, str]]:
+    """A question to the running server and its right answer, for any node; nothing to ask when there is none."""
+    for node in fleet.present[:1]:
+        network = fleet.networks[node.network]
+        answer = {"address": node.ip, "next_server": network.address, "file": boot_file}
+        return {"dhcp": {"interface": network.interface, "mac": node.macs[0], **answer}}
+    return {}
+
+
 def boot_class(network: Network) -> str:
     """The name of the class whose members are told what to boot on a network."""
     return f"boot-{network.name}"

@@ -76,18 +76,20 @@ class FileSet:
         mode: int,
         check: Callable[[str], None] | None = None,
         activate: Callable[[], None] | None = None,
+        revive: Callable[[], None] | None = None,
         kept: Iterable[str] = (),
     ) -> None:
         """Make the changes and confirm them.
 
         C(check) is called with the path of each staged file and C(activate) once after the swap; when one of them
-        raises, the previous files are back in place (and active again) before C(ReconcileError) is raised. C(kept)
-        are all the paths that stay in the ledger.
+        raises, the previous files are back in place, and C(revive) was called if they had been swapped, before
+        C(ReconcileError) is raised. C(kept) are all the paths that stay in the ledger.
         """
         changes = list(changes)
         staged = [change for change in changes if change.after is not None]
         try:
             for change in staged:
+                os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
                 _write(_staging(change.path), change.after, mode)
                 if check:
                     check(_staging(change.path))
@@ -112,12 +114,12 @@ class FileSet:
             try:
                 activate()
             except Exception as error:
-                self._undo(activate, error)
+                self._undo(revive, error)
         kept = set(kept)
         self.ledger = Ledger({path: digest for path, digest in self.ledger.files.items() if path in kept})
         self._save()
 
-    def _undo(self, activate: Callable[[], None], error: Exception) -> None:
+    def _undo(self, revive: Callable[[], None] | None, error: Exception) -> None:
         for path, (content, mode) in self.ledger.undo.items():
             if content is None:
                 _remove(path)
@@ -125,17 +127,15 @@ class FileSet:
                 _write(_staging(path), base64.b64decode(content), mode)
                 os.rename(_staging(path), path)
         restored = {path: _digest(base64.b64decode(content)) for path, (content, _mode) in self.ledger.undo.items() if content is not None}
-        had_one = bool(restored)
         files = {path: digest for path, digest in self.ledger.files.items() if path not in self.ledger.undo}
         self.ledger = Ledger({**files, **restored})
         self._save()
-        outcome = "There was no earlier configuration to put back."
-        if had_one:
-            try:
-                activate()
-                outcome = "The previous configuration is back and works."
-            except Exception as again:
-                outcome = f"The previous configuration is back in place but fails too: {again}"
+        outcome = "The previous configuration is back."
+        try:
+            if revive:
+                revive()
+        except Exception as again:
+            outcome = f"The previous configuration is back but fails too: {again}"
         raise ReconcileError(f"{error}. {outcome}") from error
 
     def _load(self) -> Ledger:

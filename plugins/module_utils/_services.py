@@ -34,20 +34,21 @@ def is_active(unit: str) -> bool:
     return _systemctl("is-active", unit).returncode == 0
 
 
-def enable(unit: str) -> None:
-    """Let the unit start with the machine."""
-    _must(_systemctl("enable", unit), f"cannot enable {unit}")
-
-
 def activate(unit: str, how: str) -> None:
-    """Let a running unit take over its new files, in the way C(how); start one that does not run."""
-    if is_active(unit):
+    """Let a running unit take over its new files, in the way C(how); enable and start one that does not run."""
+    if is_active(unit) and is_enabled(unit):
         RELOADERS[how](unit)
     else:
         _must(_systemctl("daemon-reload"), "cannot reload systemd")
-        _must(_systemctl("start", unit), f"cannot start {unit}: {_last_words(unit)}")
+        _must(_systemctl("enable", unit), f"cannot enable {unit}")
+        _restart(unit)
     if not is_active(unit):
         raise ServiceError(f"{unit} does not run: {_last_words(unit)}")
+
+
+def disable(unit: str) -> None:
+    """Stop the unit and keep it from starting with the machine."""
+    _must(_systemctl("disable", "--now", unit), f"cannot disable {unit}")
 
 
 def probe(wanted: Mapping[str, Mapping[str, Any]]) -> None:
@@ -104,12 +105,11 @@ def _probe_dhcp(interface: str, mac: str, address: str, next_server: str = "", f
     return None if got == wanted else f"{mac} is offered {got} instead of {wanted}"
 
 
-def _probe_tftp(address: str, path: str, size: int) -> str | None:
+def _probe_tftp(address: str, path: str) -> str | None:
     try:
-        got = tftp_size(address, path)
+        return None if tftp_size(address, path) else f"{path} is empty"
     except (OSError, ValueError) as error:
         return f"cannot read {path} from {address}: {error}"
-    return None if got == size else f"{path} has {got} bytes instead of {size}"
 
 
 def _probe_tcp(address: str, port: int) -> str | None:
@@ -128,7 +128,18 @@ def _probe_nfs(address: str, count: int) -> str | None:
     return None if len(listed) == count else f"{address} exports {len(listed)} directories instead of {count}"
 
 
-PROBES: dict[str, Callable[..., str | None]] = {"dhcp": _probe_dhcp, "tftp": _probe_tftp, "nfs": _probe_nfs, "tcp": _probe_tcp}
+def _probe_ganesha(count: int) -> str | None:
+    """Over D-Bus, since Ganesha lists to each client only what that client may mount."""
+    call = ["org.ganesha.nfsd", "/org/ganesha/nfsd/ExportMgr", "org.ganesha.nfsd.exportmgr", "ShowExports"]
+    done = subprocess.run(["busctl", "--json=short", "call", *call], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"Ganesha does not list its exports: {done.stderr.strip()}"
+    _time, exports = json.loads(done.stdout)["data"]
+    listed = [path for _number, path, *_rest in exports if path != "/"]
+    return None if len(listed) == count else f"Ganesha exports {len(listed)} directories instead of {count}"
+
+
+PROBES: dict[str, Callable[..., str | None]] = {"dhcp": _probe_dhcp, "tftp": _probe_tftp, "nfs": _probe_nfs, "ganesha": _probe_ganesha, "tcp": _probe_tcp}
 
 
 def tftp_size(address: str, path: str, timeout: float = 2.0) -> int:

@@ -145,6 +145,9 @@ options:
         type: list
         elements: str
         default: []
+      ssh_public_key:
+        description: Public key that the account has on the master, which may log in too.
+        type: str
   layout:
     description: Directories to use instead of the usual ones; keys are C(images), C(roots), C(archive), C(exports) and C(fstab).
     type: dict
@@ -249,7 +252,7 @@ def _refuse_busy(options, records):
 
 
 def _settings(options):
-    users = tuple({**user, "authorized_keys": tuple(user["authorized_keys"])} for user in options["users"])
+    users = tuple({**user, "authorized_keys": tuple(filter(None, [user.pop("ssh_public_key"), *user["authorized_keys"]]))} for user in options["users"])
     shared = tuple({**share, "mount": share["mount"] or share["path"]} for share in options["shared"])
     return _personal.Settings(options["password_hash"], tuple(options["authorized_keys"]), tuple(options["tmpfs"]), shared, users)
 
@@ -335,6 +338,7 @@ SPEC = {
             "uid": {"type": "int", "required": True},
             "shell": {"type": "path", "default": "/bin/bash"},
             "authorized_keys": {**_strings([]), "no_log": False},
+            "ssh_public_key": {"type": "str", "no_log": False},
         },
     },
     "layout": {"type": "dict", "default": {}},

@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   files:
-    description: Content of each file by its absolute path. The directories must exist.
+    description: Content of each file by its absolute path. Missing directories are created.
     type: dict
     required: true
   mode:
@@ -93,10 +93,6 @@ options:
             description: Path of the file as a client asks for it.
             type: str
             required: true
-          size:
-            description: Its size in bytes.
-            type: int
-            required: true
       nfs:
         description: A server that must list its exports, as C(showmount) asks for them.
         type: dict
@@ -105,6 +101,14 @@ options:
             description: Address of the server.
             type: str
             required: true
+          count:
+            description: Number of exports.
+            type: int
+            required: true
+      ganesha:
+        description: An NFS-Ganesha that must have its exports.
+        type: dict
+        suboptions:
           count:
             description: Number of exports.
             type: int
@@ -213,8 +217,9 @@ def _options(**required_or_default):
 
 PROBES = {
     "dhcp": _options(interface=("str", None), mac=("str", None), address=("str", None), next_server=("str", ""), file=("str", "")),
-    "tftp": _options(address=("str", None), path=("str", None), size=("int", None)),
+    "tftp": _options(address=("str", None), path=("str", None)),
     "nfs": _options(address=("str", None), count=("int", None)),
+    "ganesha": _options(count=("int", None)),
     "tcp": _options(address=("str", None), port=("int", None)),
 }
 
@@ -227,9 +232,8 @@ def reconcile(options, dry):
     idle = bool(service) and not (_services.is_enabled(service) and _services.is_active(service))
     activated = bool(service) and (bool(changes) or file_set.pending or idle)
     if not dry and (changes or activated or file_set.pending):
-        if service:
-            _services.enable(service)
-        file_set.apply(changes, mode, checker(options["check"]), (lambda: activate(options, changes)) if activated else None, kept=files)
+        activation = (lambda: activate(options, changes), lambda: revive(options, idle)) if activated else (None, None)
+        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=files)
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
@@ -244,6 +248,14 @@ def activate(options, changes):
     restart = any(change.path in options["restart_for"] for change in changes)
     _services.activate(options["service"], "restart" if restart else options["reload"])
     _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+
+
+def revive(options, was_idle):
+    """Let the service go on with its previous files, as far as it ran before."""
+    if was_idle:
+        _services.disable(options["service"])
+    else:
+        _services.activate(options["service"], "restart" if options["restart_for"] else options["reload"])
 
 
 def checker(command):
