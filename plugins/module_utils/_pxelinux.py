@@ -53,5 +53,8 @@ def config(fleet: Fleet, node: Node, root: Mapping[str, Any]) -> str:
 
 
 def nfs_args(network: Network, path: str) -> str:
-    """Kernel arguments for a writable NFS root (initramfs-tools(7)); its klibc nfsmount speaks NFSv3 and no later one."""
-    return f"root=/dev/nfs nfsroot={network.address}:{path},nfsvers=3,tcp ip=dhcp rw"
+    """Kernel arguments for a writable NFS root (initramfs-tools(7)); its klibc nfsmount speaks NFSv3 and no later one.
+
+    Ganesha answers POSIX ACLs over NFSv3 with an input/output error, so the node does not ask for them.
+    """
+    return f"root=/dev/nfs nfsroot={network.address}:{path},nfsvers=3,tcp,noacl ip=dhcp rw"
