@@ -1,0 +1,66 @@
+"""Machines on a network as a master sees them: real frames from a real interface with the node's own address."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire
+
+
+def boot(bridge: str, mac: str) -> _dhcp_wire.Answer | None:
+    """What a PXE ROM is told: a whole DHCP exchange, sent into the master's network from outside of the master."""
+    return _dhcp_wire.lease(bridge, mac, _dhcp_wire.pxe_options())
+
+
+class Machine:
+    """A machine with an address of its own on a bridge; its commands run in a network namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def run(self, *command: str, text: bool = True) -> subprocess.CompletedProcess:
+        """Run a command on the machine."""
+        return subprocess.run(["ip", "netns", "exec", self._namespace, *command], capture_output=True, text=text, timeout=60, check=False)
+
+    def tftp(self, server: str, path: str) -> bytes | None:
+        """Fetch a file; None when the server refuses."""
+        done = self.run("curl", "--silent", "--show-error", "--max-time", "20", f"tftp://{server}/{path}", text=False)
+        return done.stdout if done.returncode == 0 else None
+
+    def mounts(self, server: str, path: str) -> bool:
+        """Whether the server lets this machine mount an export, asked with a userspace NFSv3 client."""
+        return self.run("nfs-ls", f"nfs://{server}{path}").returncode == 0
+
+
+@contextlib.contextmanager
+def machine(bridge: str, ip: str, prefix: int = 24) -> Iterator[Machine]:
+    """A machine plugged into a bridge of this host."""
+    name = f"by{ip.replace('.', '')[-8:]}"
+    commands = [
+        f"ip netns add {name}",
+        f"ip link add {name} type veth peer name eth0 netns {name}",
+        f"ip link set {name} master {bridge} up",
+        f"ip -n {name} link set lo up",
+        f"ip -n {name} link set eth0 up",
+        f"ip -n {name} address add {ip}/{prefix} dev eth0",
+    ]
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+    try:
+        for command in commands:
+            subprocess.run(command.split(), check=True, capture_output=True)
+        yield Machine(name)
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def is_served(bridge: str, server: str, mac: str, ip: str) -> bool:
+    """Whether a node would boot now: its address, its boot file, and the configuration and kernel that this asks for."""
+    answer = boot(bridge, mac)
+    if not answer or (answer.address, answer.next_server) != (ip, server):
+        return False
+    with machine(bridge, ip) as node:
+        config = node.tftp(server, f"pxelinux.cfg/01-{mac.replace(':', '-')}") or b""
+        kernel = next((line.split()[1] for line in config.decode().splitlines() if line.split()[:1] == ["KERNEL"]), None)
+        return bool(node.tftp(server, answer.file) and kernel and node.tftp(server, kernel))

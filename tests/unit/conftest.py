@@ -1,0 +1,11 @@
+"""Let plain pytest find this checkout as ansible_collections.bootyard.netboot, without Ansible's loader."""
+
+from __future__ import annotations
+
+import os
+
+from documents import LINK, ROOT
+
+if not LINK.exists():
+    LINK.parent.mkdir(parents=True, exist_ok=True)
+    LINK.symlink_to(os.path.relpath(ROOT, LINK.parent), target_is_directory=True)
