@@ -52,10 +52,7 @@ class Lab:
         listing = self.run([_tool("ansible-inventory"), *self._inventories, "--list"], stdout=subprocess.PIPE)
         inventory = json.loads(listing.stdout)
         hostvars = inventory["_meta"]["hostvars"]
-        return [
-            Node(name, hostvars[name]["netboot_mac"], hostvars[name]["netboot_ip"])
-            for name in inventory["slaves"]["hosts"]
-        ]
+        return [Node(name, hostvars[name]["netboot_mac"], hostvars[name]["netboot_ip"]) for name in inventory["slaves"]["hosts"]]
 
 
 def environment() -> dict[str, str]:
@@ -81,9 +78,7 @@ def ssh(node: Node, command: str, timeout: float = 60) -> subprocess.CompletedPr
         "UserKnownHostsFile": STATE / "known_hosts",
     }
     flags = [f"-o{key}={value}" for key, value in options.items()]
-    return subprocess.run(
-        ["ssh", "-F", "none", *flags, f"root@{node.ip}", command], capture_output=True, text=True, timeout=timeout
-    )
+    return subprocess.run(["ssh", "-F", "none", *flags, f"root@{node.ip}", command], capture_output=True, text=True, timeout=timeout)
 
 
 def _tool(name: str) -> str:

@@ -24,9 +24,7 @@ def run_stage(title: str, command: list[str]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     say(title)
     with log.open("w+") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in process.stdout:
             output.write(line)
             if line.startswith("TASK ["):
@@ -81,9 +79,7 @@ class Watch:
 
 
 def _state(result: Result, live: bool) -> str:
-    done = " → ".join(
-        goal if seconds is None else f"{goal} {seconds:.0f} s" for goal, seconds in result.reached.items()
-    )
+    done = " → ".join(goal if seconds is None else f"{goal} {seconds:.0f} s" for goal, seconds in result.reached.items())
     if result.problem:
         now = f"stuck at {result.next_goal}: {result.problem}"
     elif result.is_up:
@@ -96,9 +92,7 @@ def _state(result: Result, live: bool) -> str:
 
 def print_table(results: list[Result]) -> None:
     rows = [("node", "MAC", "IP", "root", "kernel", "seconds")]
-    rows += [
-        (r.node.name, r.node.mac, r.node.ip, r.root, r.kernel, str(r.reached[SHELL] or "-")) for r in results if r.is_up
-    ]
+    rows += [(r.node.name, r.node.mac, r.node.ip, r.root, r.kernel, str(r.reached[SHELL] or "-")) for r in results if r.is_up]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     print()
     for row in rows:
