@@ -232,7 +232,7 @@ def parse(
     gone = set(absent)
     nodes = []
     for name in sorted(set(slaves), key=natural):
-        node = _node(faults, name, hosts[name], subnets, profiles, gone)
+        node = _node(faults, name, hosts[name], subnets, profiles, gone, master)
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
@@ -243,7 +243,7 @@ def parse(
 
 def natural(name: str) -> list[tuple[int, int | str]]:
     """A sort key under which node2 comes before node10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
 # --- the parts of an inventory ---------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def _network(faults, master, name, spec, interfaces, fallback) -> Network | None
     if domain and not _DOMAIN.fullmatch(str(domain)):
         faults.add(master, f"{where}.domain", domain, "is no domain name; write labels of letters, digits and dashes with dots between")
     mtu = _number(faults, master, f"{where}.mtu", spec.get("mtu"), 68, 65535)
-    lease = _number(faults, master, f"{where}.lease_time", spec.get("lease_time", 3600), 60, 2**32 - 2)
+    lease = _number(faults, master, f"{where}.lease_time", _given(spec, "lease_time", 3600), 60, 2**32 - 2)
     unknown = _choice(faults, master, f"{where}.unknown", spec.get("unknown", "address"), UNKNOWN_POLICIES)
     return Network(
         name=name,
@@ -315,12 +315,14 @@ def _network(faults, master, name, spec, interfaces, fallback) -> Network | None
 
 
 def _interface(faults, master, where, wanted, own, interfaces) -> str | None:
+    if wanted and not _INTERFACE.fullmatch(wanted):
+        return faults.add(master, f"{where}.interface", wanted, f"is no interface's name; {_listed(interfaces)}")
     if interfaces is None:
         if not wanted:
             return faults.add(master, f"{where}.interface", None, "name the interface on this network, or set NETBOOT_INTERFACE")
         return wanted
     if wanted:
-        if wanted not in interfaces or not _INTERFACE.fullmatch(wanted):
+        if wanted not in interfaces:
             return faults.add(master, f"{where}.interface", wanted, f"does not exist on {master}; {_listed(interfaces)}")
         return wanted
     for name, addresses in interfaces.items():
@@ -381,6 +383,9 @@ def _profiles(faults, master, common, images) -> dict[str, Profile]:
     profiles = {}
     for name, spec in {**DEFAULT_PROFILES, **_mapping(faults, master, "netboot_profiles", common)}.items():
         where = f"netboot_profiles.{name}"
+        if not _NAME.fullmatch(str(name)):
+            faults.add(master, where, name, "name a profile with letters, digits, dots and dashes")
+            continue
         if not isinstance(spec, Mapping):
             faults.add(master, where, spec, "is no mapping; write {boot: nfs, image: debian-12}")
             continue
@@ -394,12 +399,14 @@ def _profiles(faults, master, common, images) -> dict[str, Profile]:
     return profiles
 
 
-def _node(faults, name, host, subnets, profiles, gone) -> Node | None:
+def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     for variable in host:
         if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
             close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
             hint = f"did you mean {close[0]}?" if close else f"a node has {_names(NODE_VARIABLES)}"
             faults.add(name, variable, host.get(variable), f"is no variable of this collection; {hint}")
+    if name == master:
+        faults.add(name, "inventory_hostname", name, "is the master and cannot boot from itself; take it out of the nodes' group")
     if not _LABEL.fullmatch(name):
         faults.add(name, "inventory_hostname", name, "is no RFC 1123 label; use 1 to 63 letters, digits and inner dashes")
     state = "absent" if name in gone else _choice(faults, name, "netboot_state", host.get("netboot_state", "present"), STATES)
@@ -484,13 +491,13 @@ def _bmc(faults, host, value) -> Bmc | None:
     if not value:
         return None
     if not isinstance(value, Mapping):
-        return faults.add(host, "netboot_bmc", value, "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
+        return faults.add(host, "netboot_bmc", "(hidden)", "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
     _known_keys(faults, host, "netboot_bmc", value, {"address", "port", "protocol", "user", "password"})
     protocol = _choice(faults, host, "netboot_bmc.protocol", value.get("protocol", "ipmi"), BMC_PROTOCOLS)
     address = _address(faults, host, "netboot_bmc.address", value.get("address"))
     if _PLACEHOLDER.fullmatch(str(value.get("password", "none"))):
         faults.add(host, "netboot_bmc.password", "(hidden)", "is a placeholder; put the real one into a vault")
-    port = _number(faults, host, "netboot_bmc.port", value.get("port", BMC_PROTOCOLS.get(protocol)), 1, 65535)
+    port = _number(faults, host, "netboot_bmc.port", _given(value, "port", BMC_PROTOCOLS.get(protocol)), 1, 65535)
     return Bmc(str(address), protocol, port) if address and protocol and port else None
 
 
@@ -528,10 +535,16 @@ def _mapping(faults, host, variable, variables) -> Mapping[str, Any]:
     return {}
 
 
+def _given(spec: Mapping[str, Any], key: str, default: Any) -> Any:
+    """A value that may be left out, or left empty."""
+    value = spec.get(key)
+    return default if value is None else value
+
+
 def _known_keys(faults, host, where, spec, known) -> None:
     for key in spec:
         if key not in known:
-            faults.add(host, f"{where}.{key}", spec[key] if "password" not in str(key) else "(hidden)", f"is not known here; there are {_names(known)}")
+            faults.add(host, f"{where}.{key}", "(hidden)" if where == "netboot_bmc" else spec[key], f"is not known here; there are {_names(known)}")
 
 
 def _list(value: Any) -> list[Any]:
