@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from threading import Event
 
 from .console import GOALS, Boot, last_boot
 from .lab import Node, ssh, trust_published_keys
@@ -45,8 +46,8 @@ class Result:
         return next((goal for goal in ALL_GOALS if goal not in self.reached), "")
 
     def to_dict(self) -> dict:
-        result = asdict(self)
-        return {**result.pop("node"), **result}
+        told = ("root", "kernel", "powered_on", "reached", "problem")
+        return {**asdict(self.node), "seconds": self.reached.get(SHELL), **{key: getattr(self, key) for key in told}}
 
 
 def follow(
@@ -63,19 +64,24 @@ def follow(
     results = [Result(node) for node in nodes]
     times = {(boot["name"], boot["powered_on"]): boot["reached"] for boot in earlier}
     deadline = time.time() + timeout
+    interrupted = Event()
     trust_published_keys()
     with ThreadPoolExecutor(max_workers=len(results) or 1) as pool:
-        futures = [pool.submit(_follow_one, result, deadline, times) for result in results]
-        while not all(future.done() for future in futures):
-            watch(results)
-            time.sleep(0.5)
+        futures = [pool.submit(_follow_one, result, deadline, times, interrupted) for result in results]
+        try:
+            while not all(future.done() for future in futures):
+                watch(results)
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
     watch(results)
     return [future.result() for future in futures]
 
 
-def _follow_one(result: Result, deadline: float, times: Times) -> Result:
-    while not result.is_up and not result.problem:
-        time.sleep(0.5)
+def _follow_one(result: Result, deadline: float, times: Times, interrupted: Event) -> Result:
+    boot = None
+    while not (result.is_up or result.problem or interrupted.wait(0.5)):
         boot = last_boot(result.node.console)
         if boot:
             _look(result, boot, times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +62,8 @@ class Watch:
 
     def __call__(self, results: list[Result]) -> None:
         if _TTY:
-            self._redraw([f"         {_state(result, True)}" for result in results])
+            width = shutil.get_terminal_size().columns - 1
+            self._redraw([f"         {_state(result, True)}"[:width] for result in results])
         else:
             self._tell([_state(result, False) for result in results])
 
