@@ -54,7 +54,7 @@ class FileSet:
     @property
     def pending(self) -> bool:
         """A change was begun and neither confirmed nor undone: it must be activated again."""
-        return self.ledger.pending
+        return self.ledger.pending or os.path.exists(self._path + ".new")
 
     def plan(self, desired: Mapping[str, str], mode: int, prune: bool) -> list[Change]:
         """What would have to change, sorted by path. Only files in the ledger are ever removed."""
@@ -87,22 +87,23 @@ class FileSet:
         """
         changes = list(changes)
         staged = [change for change in changes if change.after is not None]
+        known = self.ledger
+        # A change that is still pending keeps its undo: what it replaced is the last state known to work.
+        fresh = {change.path: [_b64(change.before), change.mode_before, change.path in known.files] for change in changes}
+        digests = {change.path: _digest(change.after) for change in staged}
+        self.ledger = Ledger({**known.files, **digests}, {**fresh, **known.undo}, pending=True)
         try:
+            self._save()
             for change in staged:
                 os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
                 _write(_staging(change.path), change.after, mode)
                 if check:
                     check(_staging(change.path))
         except Exception as error:
-            for change in staged:
-                _remove(_staging(change.path))
+            self._sweep()
+            self.ledger = known
+            self._save()
             raise ReconcileError(f"{error}. Nothing was changed.") from error
-        # A change that is still pending keeps its undo: what it replaced is the last state known to work.
-        fresh = {change.path: [_b64(change.before), change.mode_before] for change in changes}
-        self.ledger.undo = {**fresh, **self.ledger.undo}
-        self.ledger.pending = True
-        self.ledger.files.update({change.path: _digest(change.after) for change in staged})
-        self._save()
         for directory in {os.path.dirname(change.path) for change in staged}:
             subprocess.run(["sync", "--file-system", directory], check=True)
         for change in changes:
@@ -115,18 +116,20 @@ class FileSet:
                 activate()
             except Exception as error:
                 self._undo(revive, error)
+        self._sweep()
         kept = set(kept)
         self.ledger = Ledger({path: digest for path, digest in self.ledger.files.items() if path in kept})
         self._save()
 
     def _undo(self, revive: Callable[[], None] | None, error: Exception) -> None:
-        for path, (content, mode) in self.ledger.undo.items():
+        self._sweep()
+        for path, (content, mode, _own) in self.ledger.undo.items():
             if content is None:
                 _remove(path)
             else:
                 _write(_staging(path), base64.b64decode(content), mode)
                 os.rename(_staging(path), path)
-        restored = {path: _digest(base64.b64decode(content)) for path, (content, _mode) in self.ledger.undo.items() if content is not None}
+        restored = {path: _digest(base64.b64decode(content)) for path, (content, _mode, own) in self.ledger.undo.items() if own and content is not None}
         files = {path: digest for path, digest in self.ledger.files.items() if path not in self.ledger.undo}
         self.ledger = Ledger({**files, **restored})
         self._save()
@@ -137,6 +140,11 @@ class FileSet:
         except Exception as again:
             outcome = f"The previous configuration is back but fails too: {again}"
         raise ReconcileError(f"{error}. {outcome}") from error
+
+    def _sweep(self) -> None:
+        """Remove what this change, or a killed one before it, staged and did not swap in."""
+        for path in self.ledger.undo:
+            _remove(_staging(path))
 
     def _load(self) -> Ledger:
         try:

@@ -201,7 +201,7 @@ def main():
         with _run.turn(module.params["state_dir"], module.params["run"]):
             result = reconcile(module.params, dry=False)
         module.exit_json(**result)
-    except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError) as error:
+    except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError, OSError) as error:
         module.fail_json(msg=f"{module.params['name']}: {error}")
 
 
@@ -233,7 +233,7 @@ def reconcile(options, dry):
     activated = bool(service) and (bool(changes) or file_set.pending or idle)
     if not dry and (changes or activated or file_set.pending):
         activation = (lambda: activate(options, changes), lambda: revive(options, idle)) if activated else (None, None)
-        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=files)
+        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=files if options["prune"] else {*files, *file_set.ledger.files})
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
