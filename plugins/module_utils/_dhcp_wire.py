@@ -18,6 +18,8 @@ DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 _COOKIE = b"\x63\x82\x53\x63"
 _BOOTP = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 _ETH_P_ALL, _ETH_P_IP = 3, b"\x08\x00"
+# From <linux/if_packet.h>; the socket module does not have them.
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_MR_PROMISC = 263, 1, 1
 _BROADCAST = b"\xff" * 6
 #: Subnet mask, routers, DNS, domain, MTU, broadcast, NTP, lease, server, TFTP server, boot file, vendor and class options.
 _WANTED = bytes([1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 60, 66, 67, 209, 210])
@@ -78,6 +80,9 @@ def ask(interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, by
     xid = int.from_bytes(os.urandom(4), "big")
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL)) as raw:
         raw.bind((interface, 0))
+        # Servers answer to the MAC that asks, which is nobody's on this interface.
+        everything = struct.pack("iHH8s", socket.if_nametoindex(interface), _PACKET_MR_PROMISC, 0, b"")
+        raw.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, everything)
         raw.send(frame(message(kind, mac, xid, options)))
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
