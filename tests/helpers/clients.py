@@ -17,12 +17,12 @@ def boot(bridge: str, mac: str) -> _dhcp_wire.Answer | None:
 class Machine:
     """A machine with an address of its own on a bridge; its commands run in a network namespace."""
 
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def run(self, *command: str, text: bool = True) -> subprocess.CompletedProcess:
         """Run a command on the machine."""
-        return subprocess.run(["ip", "netns", "exec", self._namespace, *command], capture_output=True, text=text, timeout=60, check=False)
+        return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True, text=text, timeout=60, check=False)
 
     def tftp(self, server: str, path: str) -> bytes | None:
         """Fetch a file; None when the server refuses."""

@@ -1,0 +1,79 @@
+"""Runs that are killed, and runs that meet: the next one finishes the job, and no node gets a mixed set."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from clients import is_served
+from masters import BRIDGE, INVENTORY, SERVER, bystander_is_served, converge, host, inventory
+from plays import ROOT, command, environment
+
+MORE = inventory("interrupted")
+NODES = {"node5": ("52:54:00:12:00:05", "10.77.12.15"), "node6": ("52:54:00:12:00:06", "10.77.12.16")}
+SET = {"node1", "node2", "node3"}
+
+
+@pytest.fixture
+def without_the_new_nodes():
+    """The two nodes are not served yet."""
+    names = ", ".join(NODES)
+    assert converge(f"--extra-vars={{netboot_allow_removal: [{names}], nfs_root_purge: true}}").code == 0
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    """A run that goes on by itself."""
+    words = command("site.yml", *INVENTORY, *arguments)
+    return subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def served_sets() -> list[set[str]]:
+    """The nodes that each service has: DHCP, boot loader, exports and names must agree."""
+    words = {
+        "/etc/kea/kea-dhcp4.conf": r'"hostname": "(\w+)"',
+        "/etc/ganesha/bootyard-exports.conf": r"Path = /srv/nfs/(\w+)",
+        "/srv/netboot/common/hosts": r"(node\d)\.lab12",
+        "/etc/ssh/bootyard_known_hosts": r"^(\w+),",
+    }
+    found = [set(re.findall(pattern, host().file(path).content_string, re.MULTILINE)) for path, pattern in words.items()]
+    configs = host().check_output("grep --no-filename --only-matching 'nfsroot=[^,]*' --recursive /srv/tftp/pxelinux.cfg")
+    return [*found, set(re.findall(r"/srv/nfs/(\w+)", configs))]
+
+
+@pytest.mark.parametrize("task", ["Make the roots", "Export with Ganesha", "Serve addresses and boot files", "Tell every node what to boot"])
+def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
+    run = start(MORE)
+    for line in run.stdout:
+        if task in line:
+            break
+    time.sleep(1)
+    # Only Ansible itself: its workers and what they run on the master live on as orphans.
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert bystander_is_served()
+    again = converge(MORE)
+    assert again.code == 0, again.messages
+    assert served_sets() == [SET | set(NODES)] * 5
+    assert all(is_served(BRIDGE, SERVER, *node) for node in NODES.values())
+    assert not host().check_output("find /etc /srv/tftp /srv/netboot/common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'")
+    assert converge(MORE).changed == ()
+    assert bystander_is_served()
+
+
+def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
+    runs = [start(MORE), start()]
+    outputs = [run.communicate()[0] for run in runs]
+    codes = [run.returncode for run in runs]
+    assert 0 in codes
+    for code, output in zip(codes, outputs, strict=True):
+        assert code == 0 or "has taken over from this one" in output or "still at work" in output or "no longer in the inventory" in output, output
+    assert bystander_is_served()
+    last = converge(MORE)
+    assert last.code == 0, last.messages
+    assert served_sets() == [SET | set(NODES)] * 5
+    assert converge("--extra-vars={netboot_allow_removal: [node5, node6], nfs_root_purge: true}").code == 0
+    assert served_sets() == [SET] * 5
+    assert bystander_is_served()
