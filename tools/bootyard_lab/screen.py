@@ -63,7 +63,7 @@ class Watch:
     def __call__(self, results: list[Result]) -> None:
         if _TTY:
             width = shutil.get_terminal_size().columns - 1
-            self._redraw([f"         {_state(result, True)}"[:width] for result in results])
+            self._redraw([f"  {_state(result, True)}"[:width] for result in results])
         else:
             self._tell([_state(result, False) for result in results])
 
@@ -81,7 +81,6 @@ class Watch:
 
 
 def _state(result: Result, live: bool) -> str:
-    done = " → ".join(goal if seconds is None else f"{goal} {seconds:.0f} s" for goal, seconds in result.reached.items())
     if result.problem:
         now = f"stuck at {result.next_goal}: {result.problem}"
     elif result.is_up:
@@ -89,7 +88,9 @@ def _state(result: Result, live: bool) -> str:
     else:
         waited = f" {time.time() - result.powered_on:.0f} s" if live and result.powered_on else ""
         now = f"{result.next_goal} …{waited}"
-    return f"{result.node.name:12} {done + ' → ' if done else ''}{now}"
+    times = [goal if seconds is None else f"{goal} {seconds:.0f} s" for goal, seconds in result.reached.items()]
+    history = f"({', '.join(times)})" if times else ""
+    return f"{result.node.name:10} {now:18} {history}".rstrip()
 
 
 def print_table(results: list[Result]) -> None:
