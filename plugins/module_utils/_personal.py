@@ -120,12 +120,12 @@ ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow")
 
 def _upsert(text: str, name: str, column: int | None, value: str, new: str) -> str:
     """The colon-separated table with C(value) in C(column) of C(name)'s row (None: as the whole row), or C(new) added."""
-    rows = text.splitlines()
+    rows = text.removesuffix("\n").split("\n") if text else []
     for i, row in enumerate(rows):
         cells = row.split(":")
         if cells[0] == name:
-            if column is None:
-                rows[i] = value
+            if column is None or column >= len(cells):
+                rows[i] = new
             else:
                 cells[column] = value
                 rows[i] = ":".join(cells)

@@ -15,17 +15,18 @@ and never follows a link that the node may have laid.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from . import _personal
 from ._image import ImageError, remove_tree
@@ -95,7 +96,7 @@ def load(layout: Layout) -> dict[str, Record]:
     records = {}
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(layout.roots):
-            with contextlib.suppress(FileNotFoundError), open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream:
                 records[entry.name] = Record(**json.load(stream))
     return records
 
@@ -249,10 +250,9 @@ def _create(layout: Layout, want: Wanted, settings: _personal.Settings, strategy
             record.host_key = _put_host_key(tree, name)
         record.entries, record.accounts, record.state = _digests(entries), _accounts_digest(settings), "ready"
         save(layout, record)
-    except (OSError, subprocess.CalledProcessError, RootError) as error:
-        reason = (error.stderr or "").strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
+    except (OSError, RootError) as error:
         _discard(layout, record)
-        raise RootError(f"the root of {name} could not be made and is gone again, the others are untouched: {reason}") from error
+        raise RootError(f"the root of {name} could not be made and is gone again, the others are untouched: {error}") from error
     return record
 
 
@@ -375,10 +375,11 @@ def answers(ip: str, timeout: float = 1.5) -> bool:
 def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purge: bool) -> None:
     """Take roots out of service; their data goes to the archive, or away with C(purge)."""
     for name in names:
-        record = records.pop(name)
-        write_fstab(layout, records)
+        record = records[name]
         if record.path in mounts():
             _run("umount", record.path)
+        del records[name]
+        write_fstab(layout, records)
         home = layout.home(name)
         if record.strategy == "copy" and os.path.isdir(record.path):
             os.rename(record.path, os.path.join(home, "root"))
@@ -413,6 +414,18 @@ def _discard(layout: Layout, record: Record) -> None:
 # --- a tree that somebody else writes to ------------------------------------------------------------------------------
 
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+@contextlib.contextmanager
+def _directory(name: str, parent: int) -> Iterator[int]:
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 class _Tree:
     """Reads and writes below a directory without ever following a symbolic link out of it, or at all."""
 
@@ -420,7 +433,7 @@ class _Tree:
         self._path = path
 
     def __enter__(self) -> _Tree:
-        self._root = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        self._root = os.open(self._path, _DIRECTORY)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -428,23 +441,32 @@ class _Tree:
 
     def read(self, path: str) -> str:
         """The text of a regular file."""
-        with self._parent(path) as (parent, name), open(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent), encoding="utf-8") as stream:
-            return stream.read()
+        with self._parent(path) as (parent, name):
+            # Opening anything else could block, or do something: the node may have put a pipe or a device there.
+            found = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+            try:
+                if not stat.S_ISREG(os.fstat(found).st_mode):
+                    raise OSError(errno.EINVAL, "is no regular file", path)
+                with open(f"/proc/self/fd/{found}", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                    return stream.read()
+            finally:
+                os.close(found)
 
     def owner_and_mode(self, path: str) -> tuple[int, int, int]:
         """Mode, owner and group of a file."""
         with self._parent(path) as (parent, name):
-            stat = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        return stat.st_mode & 0o7777, stat.st_uid, stat.st_gid
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        return status.st_mode & 0o7777, status.st_uid, status.st_gid
 
     def put(self, path: str, entry: _personal.Entry) -> None:
         """Create or replace what is at a path. Directories that exist are left as they are."""
         with self._parent(path) as (parent, name):
             if entry.content is None and entry.link is None:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, entry.mode, dir_fd=parent)
-                    os.chmod(name, entry.mode, dir_fd=parent)
-                    os.chown(name, entry.owner, entry.group, dir_fd=parent, follow_symlinks=False)
+                    os.mkdir(name, 0o700, dir_fd=parent)
+                    with _directory(name, parent) as made:
+                        os.fchown(made, entry.owner, entry.group)
+                        os.fchmod(made, entry.mode)
                 return
             new = f".{name}.bootyard"
             with contextlib.suppress(FileNotFoundError):
@@ -453,7 +475,7 @@ class _Tree:
                 os.symlink(entry.link, new, dir_fd=parent)
             else:
                 descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
-                with open(descriptor, "w", encoding="utf-8") as stream:
+                with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
                     stream.write(entry.content)
                     os.fchown(descriptor, entry.owner, entry.group)
                     os.fchmod(descriptor, entry.mode)
@@ -467,7 +489,7 @@ class _Tree:
             for directory in directories:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(directory, 0o755, dir_fd=descriptor)
-                below = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+                below = os.open(directory, _DIRECTORY, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = below
             yield descriptor, name
@@ -476,7 +498,10 @@ class _Tree:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    """Run a command that dies with this process, so that nothing of a killed run goes on writing."""
+    done = subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RootError(f"{command[0]} failed: {done.stderr.strip()}")
 
 
 def remove_expired(paths: Iterable[str]) -> None:

@@ -92,7 +92,7 @@ def finish(directory: str, number: int, wanted: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def turn(directory: str, number: int | None, timeout: float = 600) -> Iterator[None]:
-    """Work alone on this master, as part of run C(number) (None: a call outside any run).
+    """Work alone on this master, as part of run C(number) (None: a call outside any run), with the umask that servers need.
 
     Raises C(RunError) when a later run has begun, or when the lock is not to be had in C(timeout) seconds.
     """
@@ -103,7 +103,11 @@ def turn(directory: str, number: int | None, timeout: float = 600) -> Iterator[N
             raise RunError(f"run {newest} has taken over from this one ({number}); nothing was changed here. Run again if your inventory is the newer one")
         with contextlib.suppress(FileNotFoundError):
             os.utime(_state_file(directory))
-        yield
+        umask = os.umask(0o022)
+        try:
+            yield
+        finally:
+            os.umask(umask)
         with contextlib.suppress(FileNotFoundError):
             os.utime(_state_file(directory))
 
