@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ._fleet import Fleet
 
@@ -45,7 +46,7 @@ def exports(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], shared: Iterab
     ]
     networks = tuple(network.cidr for network in fleet.networks.values())
     for number, item in enumerate(shared):
-        name = f"shared{item['path'].replace('/', '-')}"
+        name = f"shared{quote(item['path'], safe='')}"  # with a character that no node's name has
         found.append(Export(name, SHARED_IDS + number, item["path"], networks, item.get("writable", True), item.get("trust_root", False)))
     return found
 
