@@ -38,7 +38,7 @@ class Answer:
     def addresses(self, code: int) -> list[str]:
         """An option that lists IPv4 addresses, such as routers (3)."""
         data = self.options.get(code, b"")
-        return [str(ipaddress.IPv4Address(data[i : i + 4])) for i in range(0, len(data), 4)]
+        return [str(ipaddress.IPv4Address(data[i : i + 4])) for i in range(0, len(data) - 3, 4)]
 
 
 def message(kind: int, mac: str, xid: int, options: Mapping[int, bytes] | None = None) -> bytes:
@@ -68,7 +68,7 @@ def parse(data: bytes, xid: int) -> Answer | None:
     server = str(ipaddress.IPv4Address(siaddr))
     if server == "0.0.0.0" and 66 in options:
         server = options[66].rstrip(b"\0").decode(errors="replace")
-    kind = options.get(53, b"\0")[0]
+    kind = (options.get(53) or b"\0")[0]
     return Answer(kind, str(ipaddress.IPv4Address(yiaddr)), server, name.decode(errors="replace"), options)
 
 

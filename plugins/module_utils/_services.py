@@ -150,14 +150,16 @@ def tftp_size(address: str, path: str, timeout: float = 2.0) -> int:
         total, expected = 0, 1
         while True:
             data, peer = sock.recvfrom(65535)
-            code, number = struct.unpack_from("!HH", data)
+            code, number = struct.unpack_from("!HH", data.ljust(4, b"\0"))
             if code == 5:
                 raise ValueError(data[4:].rstrip(b"\0").decode(errors="replace"))
-            if code == 3 and number == expected & 0xFFFF:
-                total, expected = total + len(data) - 4, expected + 1
+            if code != 3:
+                raise ValueError(f"answers with {data[:16]!r}, which is no data")
             sock.sendto(struct.pack("!HH", 4, number), peer)
-            if len(data) < 516:
-                return total
+            if number == expected & 0xFFFF:
+                total, expected = total + len(data) - 4, expected + 1
+                if len(data) < 516:
+                    return total
 
 
 def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:

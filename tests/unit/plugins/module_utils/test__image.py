@@ -1,0 +1,183 @@
+"""Images: which generation, which kernel, and nothing left behind when a build fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+from ansible_collections.bootyard.netboot.plugins.module_utils import _image
+from hypothesis import given
+from hypothesis import strategies as st
+
+DEFAULTS = {
+    "arch": "amd64",
+    "mirror": "http://127.0.0.1:9/",
+    "components": ["main"],
+    "packages": ["systemd-sysv", "nfs-common"],
+    "extra_packages": [],
+    "kernel_package": "linux-image-amd64",
+}
+
+
+def image(**spec):
+    return _image.wanted("debian-12", {"suite": "bookworm", **spec}, DEFAULTS)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return _image.Store(str(tmp_path / "images"), str(tmp_path / "tftp"))
+
+
+def publish(store, made, generation):
+    """A generation such as build() leaves, without the half hour."""
+    home = f"{store.directory}/{made.name}"
+    os.makedirs(f"{home}/{generation}/root")
+    for file in ("vmlinuz", "initrd.img"):
+        with open(f"{home}/{generation}/{file}", "w", encoding="utf-8") as stream:
+            stream.write(f"{file} of {generation}")
+    with open(f"{home}/{generation}/manifest.json", "w", encoding="utf-8") as stream:
+        json.dump({"generation": generation, "digest": made.digest}, stream)
+    if os.path.lexists(f"{home}/current"):
+        os.unlink(f"{home}/current")
+    os.symlink(generation, f"{home}/current")
+
+
+# --- what an image is ------------------------------------------------------------------------------------------------
+
+
+def test_defaults_and_extras_make_an_image():
+    made = image(extra_packages=["vim", "nfs-common"], arch="arm64")
+    assert made.packages == ("systemd-sysv", "nfs-common", "vim", "linux-image-amd64")
+    assert (made.suite, made.arch, made.components) == ("bookworm", "arm64", ("main",))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"suite": "trixie"}, {"arch": "arm64"}, {"components": ["main", "contrib"]}, {"extra_packages": ["vim"]}, {"kernel_package": "linux-image-rt-amd64"}],
+)
+def test_what_makes_another_image(change):
+    assert image(**change).digest != image().digest
+
+
+@pytest.mark.parametrize(
+    "change", [{"mirror": "http://mirror.example/debian"}, {"packages": ["nfs-common", "systemd-sysv"]}, {"extra_packages": ["nfs-common"]}]
+)
+def test_what_makes_no_other_image(change):
+    assert image(**change).digest == image().digest
+
+
+# --- which generation ------------------------------------------------------------------------------------------------
+
+
+def test_generations_count_up_and_name_what_they_hold(store):
+    first, there = store.wanted_generation(image())
+    assert (first, there) == (f"0001-{image().digest[:8]}", False)
+    publish(store, image(), first)
+    assert store.wanted_generation(image()) == (first, True)
+    other = image(suite="trixie")
+    assert store.wanted_generation(other) == (f"0002-{other.digest[:8]}", False)
+    publish(store, other, f"0009-{other.digest[:8]}")
+    assert store.wanted_generation(image()) == (f"0010-{image().digest[:8]}", False)
+
+
+def test_boot_files_are_published_together(store):
+    publish(store, image(), "0001-x")
+    os.makedirs(f"{store.publish}/debian-12/.0001-x")
+    with open(f"{store.publish}/debian-12/.0001-x/litter", "w", encoding="utf-8"):
+        assert not store.published("debian-12", "0001-x")
+    store.publish_boot_files("debian-12", "0001-x")
+    assert store.published("debian-12", "0001-x")
+    assert os.listdir(f"{store.publish}/debian-12") == ["0001-x"]
+    assert sorted(os.listdir(f"{store.publish}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
+
+
+# --- which kernel ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("versions", "newest"),
+    [
+        (["6.1.0-9-amd64", "6.1.0-10-amd64"], "6.1.0-10-amd64"),
+        (["5.10.0-13-amd64", "5.10.0-9-amd64"], "5.10.0-13-amd64"),
+        (["6.1.0-10-amd64", "6.12.3-amd64", "6.2.0-1-amd64"], "6.12.3-amd64"),
+        (["6.1.0-10-amd64"], "6.1.0-10-amd64"),
+    ],
+)
+def test_the_newest_kernel_counts_as_people_do(tmp_path, versions, newest):
+    for version in versions:
+        (tmp_path / f"vmlinuz-{version}").touch()
+        (tmp_path / f"initrd.img-{version}").touch()
+    (tmp_path / "config-9.9.9").touch()
+    assert _image.newest_kernel(str(tmp_path)) == newest
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=8, unique=True))
+def test_the_newest_of_any_builds(tmp_path_factory, builds):
+    boot = tmp_path_factory.mktemp("boot")
+    for build in builds:
+        (boot / f"vmlinuz-6.1.0-{build}-amd64").touch()
+    assert _image.newest_kernel(str(boot)) == f"6.1.0-{max(builds)}-amd64"
+
+
+def test_no_kernel_is_an_error_with_a_hint(tmp_path):
+    with pytest.raises(_image.ImageError, match="name a kernel package"):
+        _image.newest_kernel(str(tmp_path))
+
+
+# --- what is removed -------------------------------------------------------------------------------------------------
+
+
+def test_a_tree_goes(tmp_path):
+    (tmp_path / "tree/below").mkdir(parents=True)
+    _image.remove_tree(str(tmp_path / "tree"))
+    _image.remove_tree(str(tmp_path / "tree"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["proc", "with space"])
+def test_a_tree_with_a_mount_in_it_stays(private_mounts, tmp_path, name):
+    (tmp_path / "tree/deep" / name).mkdir(parents=True)
+    (tmp_path / "tree/file").touch()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "tree/deep" / name], check=True)
+    (tmp_path / "tree/deep" / name / "precious").touch()
+    with pytest.raises(_image.ImageError, match="is mounted; unmount it"):
+        _image.remove_tree(str(tmp_path / "tree"))
+    assert (tmp_path / "tree/deep" / name / "precious").exists()
+    assert (tmp_path / "tree/file").exists()
+
+
+def test_a_mount_next_door_is_in_nobodys_way(private_mounts, tmp_path):
+    for name in ("tree", "tree2"):
+        (tmp_path / name).mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "tree2"], check=True)
+    _image.remove_tree(str(tmp_path / "tree"))
+    assert os.listdir(tmp_path) == ["tree2"]
+
+
+def test_a_link_is_not_the_tree(tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "link").symlink_to("tree")
+    _image.remove_tree(str(tmp_path / "link"))
+    assert sorted(os.listdir(tmp_path)) == ["link", "tree"]
+
+
+# --- a build that fails ----------------------------------------------------------------------------------------------
+
+
+def test_a_build_that_fails_leaves_nothing_but_the_current_generation(store):
+    publish(store, image(), "0001-x")
+    with pytest.raises(_image.ImageError, match=r"mmdebstrap could not build debian-12 \(trixie, amd64\): .*127\.0\.0\.1"):
+        store.build(image(suite="trixie"))
+    assert sorted(os.listdir(f"{store.directory}/debian-12")) == ["0001-x", "current"]
+    assert store.wanted_generation(image()) == ("0001-x", True)
+    assert not os.path.exists(store.publish)
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        assert store.directory not in mounts.read()
+
+
+def test_what_went_wrong_is_said_in_few_lines():
+    log = "I: unpacking\n" * 50 + "E: Unable to locate package foo\nI: cleaning up\n"
+    assert _image._essence(log) == "E: Unable to locate package foo"
+    assert _image._essence("\n".join(map(str, range(20)))) == "14 | 15 | 16 | 17 | 18 | 19"
