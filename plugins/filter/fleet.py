@@ -71,7 +71,9 @@ def interface_addresses(facts):
     """Interface names and their IPv4 addresses in CIDR form, from Ansible's network facts."""
     found = {}
     for name in facts.get("interfaces", []):
-        fact = facts.get(name.replace("-", "_").replace(".", "_").replace(":", "_"), {})
+        fact = facts.get(name.replace("-", "_"), {})
+        if fact and "device" not in fact:
+            continue  # a label such as eth0:1, whose addresses the device itself lists too
         entries = [fact.get("ipv4"), *fact.get("ipv4_secondaries", [])]
         found[name] = [f"{entry['address']}/{entry['prefix']}" for entry in entries if entry]
     return found

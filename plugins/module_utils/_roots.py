@@ -19,7 +19,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -220,7 +219,10 @@ def _free_numbers(records: Mapping[str, Record]) -> Iterator[int]:
 def cheapest(layout: Layout) -> str:
     """C(overlay) where the file system of the roots can carry one for NFS, else C(copy)."""
     os.makedirs(layout.roots, mode=0o711, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=layout.roots, prefix=".probe-") as scratch:
+    scratch = os.path.join(layout.roots, ".probe")
+    _delete([scratch])  # of a run that was killed
+    os.mkdir(scratch)
+    try:
         lower, upper, work, merged = (os.path.join(scratch, name) for name in ("lower", "upper", "work", "merged"))
         for path in (lower, upper, work, merged):
             os.mkdir(path)
@@ -228,6 +230,8 @@ def cheapest(layout: Layout) -> str:
         # In a mount namespace of its own, so that nothing has to be unmounted.
         trial = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", options, merged]
         done = subprocess.run(trial, capture_output=True, check=False)
+    finally:
+        _delete([scratch])
     return "overlay" if done.returncode == 0 else "copy"
 
 
@@ -251,7 +255,8 @@ def _create(layout: Layout, want: Wanted, settings: _personal.Settings, strategy
         record.entries, record.accounts, record.state = _digests(entries), _accounts_digest(settings), "ready"
         save(layout, record)
     except (OSError, RootError) as error:
-        _discard(layout, record)
+        with contextlib.suppress(RootError):
+            _discard(layout, record)
         raise RootError(f"the root of {name} could not be made and is gone again, the others are untouched: {error}") from error
     return record
 
@@ -389,7 +394,7 @@ def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purg
         grave = os.path.join(layout.archive, f"{name}.{int(time.time())}")
         os.rename(home, grave)
         if purge:
-            remove_tree(grave)
+            _delete([grave])
 
 
 def expired(layout: Layout, days: int) -> list[str]:
@@ -406,9 +411,7 @@ def _discard(layout: Layout, record: Record) -> None:
     """Remove what a failed or killed creation left; such a root was never exported."""
     if record.path in mounts():
         _run("umount", record.path)
-    with contextlib.suppress(ImageError):
-        remove_tree(record.path)
-        remove_tree(layout.home(record.node))
+    _delete([record.path, layout.home(record.node)])
 
 
 # --- a tree that somebody else writes to ------------------------------------------------------------------------------
@@ -506,5 +509,12 @@ def _run(*command: str) -> None:
 
 def remove_expired(paths: Iterable[str]) -> None:
     """Delete archived roots."""
-    for path in paths:
-        shutil.rmtree(path)
+    _delete(paths)
+
+
+def _delete(paths: Iterable[str]) -> None:
+    try:
+        for path in paths:
+            remove_tree(path)
+    except ImageError as error:
+        raise RootError(str(error)) from error

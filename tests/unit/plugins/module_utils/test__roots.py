@@ -213,6 +213,7 @@ def test_a_stray_file_among_the_roots_is_no_root(master):
 @pytest.mark.parametrize("where", ["memory", "the disk"])
 def test_the_cheapest_strategy_is_an_overlay_where_the_file_system_can(disk, tmp_path, where):
     data = disk("data") if where == "memory" else tmp_path
+    (data / "roots/.probe/left by a killed run").mkdir(parents=True)
     assert _roots.cheapest(_roots.Layout(roots=f"{data}/roots")) == "overlay"
     assert os.listdir(data / "roots") == []
 
@@ -377,6 +378,24 @@ def test_a_root_whose_making_was_killed_is_never_ready_and_remade(master):
     assert step > 200
     assert sorted(os.listdir(master.data)) == ["archive", "nfs", "roots"]
     assert [os.listdir(master.data / name) for name in ("archive", "nfs", "roots")] == [[], [], []]
+
+
+def test_a_half_made_root_with_a_mount_in_it_is_remade_only_without(copying):
+    step = 0
+    while not (copying.data / "roots/node2/root.json").exists():
+        killed_at(step, _roots, lambda: copying.run("node1", "node2"))
+        step += 10
+    mounted = copying.root("node2") / "mnt"
+    mounted.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+    (mounted / "precious").touch()
+    with pytest.raises(_roots.RootError, match="is mounted; unmount it and run again"):
+        copying.run("node1", "node2")
+    assert (mounted / "precious").exists()
+    assert copying.ready() == ["node1"]
+    subprocess.run(["umount", mounted], check=True)
+    copying.run("node1", "node2")
+    assert copying.ready() == ["node1", "node2"]
 
 
 def test_a_removal_that_was_killed_is_finished(master):

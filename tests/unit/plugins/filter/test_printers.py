@@ -1,0 +1,30 @@
+"""The filters that print a fleet take it as plain data and do nothing but that."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+from ansible_collections.bootyard.netboot.plugins.module_utils import _interfaces, _kea, _names, _nfs, _pxelinux
+
+SHARED = [{"path": "/srv/data"}]
+PRINTERS = {
+    "dhcp_probe": ([], lambda fleet, roots: _kea.probe(fleet, "pxelinux.0")),
+    "fleet_hosts": ([], lambda fleet, roots: _names.hosts(fleet)),
+    "interface_files": (["networkd"], lambda fleet, roots: _interfaces.networkd(fleet)),
+    "kea_config": (["a.efi"], lambda fleet, roots: _kea.config(fleet, "a.efi")),
+    "known_hosts": (["roots"], _names.known_hosts),
+    "nfs_exports": (["roots", "ganesha", SHARED], lambda fleet, roots: _nfs.ganesha_files(_nfs.exports(fleet, roots, SHARED))),
+    "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp/pxelinux.cfg")),
+}
+
+
+@pytest.mark.parametrize("name", PRINTERS)
+def test_a_filter_prints_the_fleet(fleet, roots, name):
+    arguments, expected = PRINTERS[name]
+    module = importlib.import_module(f"ansible_collections.bootyard.netboot.plugins.filter.{name}")
+    data = json.loads(json.dumps(fleet.to_dict()))
+    printed = module.FilterModule().filters()[name](data, *(roots if argument == "roots" else argument for argument in arguments))
+    assert printed == expected(fleet, roots)
+    assert json.loads(json.dumps(printed)) == printed
