@@ -61,8 +61,9 @@ options:
     required: true
   state:
     description:
-      - V(present) makes and mends roots. It fails when a root that would have to leave is in use.
+      - V(present) makes and mends roots.
       - V(absent) takes the roots of nodes that are not in O(nodes) out of service, and does nothing else.
+        It fails when one of them is in use; in check mode too, which makes it a question to ask before anything is changed.
     type: str
     choices: [present, absent]
     default: present
@@ -216,7 +217,6 @@ def present(options, dry):
     records = _roots.load(layout)
     wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
     todo = _roots.plan(layout, records, wanted, settings, options["prune"])
-    _refuse_busy(options, [records[name] for name in todo.leave])
     if dry:
         _roots.predict(layout, todo, records, wanted)
     elif not todo.empty:

@@ -1,0 +1,84 @@
+"""Machines boot over the network, each on a root of its own. The tests run in order, on one lab."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from bootyard_lab import Lab
+from bootyard_lab.lab import ssh
+from plays import ROOT, play
+
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+
+
+def each(running, command):
+    return {node.name: running.on(node, command) for node in running.nodes}
+
+
+def test_three_machines_are_themselves(running):
+    assert each(running, "hostname") == {name: name for name in ("node1", "node2", "node3")}
+    for own in ("cat /etc/machine-id", "cat /etc/ssh/ssh_host_ed25519_key.pub", BOOT_ID):
+        assert len(set(each(running, own).values())) == 3
+    assert all(len(machine_id) == 32 for machine_id in each(running, "cat /etc/machine-id").values())
+
+
+def test_each_runs_on_its_own_writable_root_with_nothing_failed(running):
+    for name, root in each(running, "findmnt --noheadings --output SOURCE,FSTYPE /").items():
+        assert root.split() == [f"10.77.33.1:/srv/nfs/{name}", "nfs"]
+    assert set(each(running, "systemctl --failed --no-legend --plain").values()) == {""}
+
+
+def test_no_second_dhcp_client_touches_the_card_of_the_root(running):
+    assert set(each(running, "pgrep -c 'dhclient|dhcpcd|systemd-network|NetworkManager' || true").values()) == {"0"}
+
+
+def test_what_one_writes_is_in_its_own_root_and_in_no_other(running):
+    first, *others = running.nodes
+    running.on(first, "echo mine > /root/mark && chown 1234:1234 /root/mark && sync")
+    assert running.on_master("cat /srv/nfs/node1/root/mark") == "mine"
+    for node in others:
+        running.on(node, "test ! -e /root/mark")
+    assert running.on_master("find /srv/netboot/images/*/current/root -newer /srv/netboot/images/debian-12/current/manifest.json | head") == ""
+
+
+@pytest.mark.parametrize("version", ["3,nolock", "4.2"])
+def test_a_node_mounts_its_own_root_and_no_other(running, version):
+    attempt = "mkdir -p /run/try && mount -t nfs -o vers={version},ro 10.77.33.1:/srv/nfs/{name} /run/try && umount /run/try"
+    for node, other in itertools.product(running.nodes, running.nodes):
+        mounted = ssh(node, attempt.format(version=version, name=other.name)).returncode == 0
+        assert mounted == (node == other), f"{node.name} and the root of {other.name}"
+
+
+def test_the_second_run_changes_nothing(running):
+    again = play("site.yml", "--inventory=inventory/lab")
+    assert (again.code, again.changed) == (0, ())
+
+
+def test_a_fourth_node_joins_while_three_run(running):
+    before = each(running, BOOT_ID)
+    lab = Lab(ROOT / "inventory/lab", ROOT / "tests/boot/node4.yml")
+    for playbook in ("playbooks/lab.yml", "site.yml"):
+        lab.run(lab.playbook(playbook))
+    node4 = next(node for node in lab.nodes() if node.name == "node4")
+    lab.run(lab.power("on", [node4]))
+    # The others know the newcomer before it is up.
+    assert set(each(running, "getent ahostsv4 node4 | cut -d' ' -f1 | sort -u").values()) == {node4.ip}
+    running.comes_up(node4)
+    assert running.on(node4, "hostname") == "node4"
+    assert each(running, BOOT_ID) == before
+
+    lab.run(lab.power("off", [node4]))
+    lab.run(lab.playbook("playbooks/remove.yml", "--extra-vars=node=node4"))
+    assert each(running, BOOT_ID) == before
+
+
+def test_what_a_node_wrote_survives_a_power_cycle(running):
+    first = running.nodes[0]
+    before = each(running, "cat /etc/machine-id")
+    boot_id = running.on(first, BOOT_ID)
+    running.lab.run(running.lab.power("cycle", [first], boot="network"))
+    running.comes_up(first)
+    assert running.on(first, BOOT_ID) != boot_id
+    assert running.on(first, "cat /root/mark; stat -c %u:%g /root/mark") == "mine\n1234:1234"
+    assert each(running, "cat /etc/machine-id") == before
