@@ -41,12 +41,12 @@ class Master:
             file = self.base / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        for number in range(200):
+        for number in range(60):
             (self.base / f"boot/small{number}").touch()
         (self.base / "root").mkdir()
         (self.base / "etc/shadow").chmod(0o640)
         os.chown(self.base / "etc/shadow", 0, 42)
-        self.describe(bytes=400_000, inodes=210)
+        self.describe(bytes=400_000, inodes=70)
         self.layout = _roots.Layout(str(images), f"{data}/roots", f"{data}/archive", f"{data}/nfs", f"{images}/roots.fstab")
 
     def describe(self, **size: int) -> None:
@@ -374,7 +374,7 @@ def test_a_root_whose_making_was_killed_is_never_ready_and_remade(master):
         assert made == whole
         assert master.plan("node1").empty
         master.leave("node1", purge=True)
-        step += 23
+        step += 31
     assert step > 200
     assert sorted(os.listdir(master.data)) == ["archive", "nfs", "roots"]
     assert [os.listdir(master.data / name) for name in ("archive", "nfs", "roots")] == [[], [], []]

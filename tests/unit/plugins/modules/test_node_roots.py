@@ -1,0 +1,103 @@
+"""From an inventory to roots by the module itself."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.bootyard.netboot.plugins.filter.root_nodes import root_nodes
+from documents import load
+from documents import run as command
+
+
+@pytest.fixture
+def roots(module, disk, inventory):
+    """Runs the module for nodes by name on a master with a tiny image."""
+    images, data = disk("images"), disk("data")
+    base = images / "debian-12/0001-0/root"
+    for path, text in {"etc/passwd": "root:x:0:0:::\n", "etc/group": "root:x:0:\n", "etc/shadow": "root:*:1::::::\n"}.items():
+        (base / path).parent.mkdir(parents=True, exist_ok=True)
+        (base / path).write_text(text)
+    (base.parent / "manifest.json").write_text('{"bytes": 4096, "inodes": 8}')
+    layout = {"images": str(images), "roots": f"{data}/roots", "archive": f"{data}/archive", "exports": f"{data}/nfs", "fstab": f"{data}/roots.fstab"}
+
+    def run(*names, **options):
+        made = inventory()
+        for name in names:
+            made.node(name)
+        nodes = root_nodes(made.parse().to_dict())
+        return module("node_roots", nodes=nodes, generations={"debian-12": "0001-0"}, layout=layout, password_hash="$6$salt$secret", **options)
+
+    run.data, run.layout = data, layout
+    return run
+
+
+@pytest.mark.parametrize("strategy", ["auto", "copy"])
+def test_roots_are_made_once(roots, strategy):
+    predicted = roots("node1", "node2", dry=True)
+    assert not (roots.data / "nfs").exists()
+    made = roots("node1", "node2", strategy=strategy)
+    assert (made["changed"], made["created"], made["removed"]) == (True, ["node1", "node2"], [])
+    assert {key: made[key] for key in made if key != "roots"} == {key: predicted[key] for key in predicted if key != "roots"}
+    for name, root in made["roots"].items():
+        unknown = {"host_key", "strategy"}
+        assert {key: root[key] for key in root if key not in unknown} == {key: predicted["roots"][name][key] for key in root if key not in unknown}
+        assert root["host_key"].startswith("ssh-ed25519 ")
+        assert root["strategy"] == ("overlay" if strategy == "auto" else strategy)
+    again = roots("node1", "node2", strategy=strategy)
+    assert (again["changed"], again["roots"]) == (False, made["roots"])
+
+
+def test_a_change_is_shown_by_file_and_never_by_content(roots):
+    roots("node1", "node2")
+    wanted = {"authorized_keys": ["ssh-ed25519 AAAAnew"], "users": [{"name": "mpi", "uid": 9999, "ssh_public_key": "ssh-rsa AAAAmpi"}]}
+    predicted = roots("node1", "node2", "node3", dry=True, **wanted)
+    result = roots("node1", "node2", "node3", **wanted)
+    assert {key: result[key] for key in ("changed", "created", "updated", "diff")} == {key: predicted[key] for key in ("changed", "created", "updated", "diff")}
+    assert "/root/.ssh/authorized_keys" in result["updated"]["node1"]
+    assert result["diff"]["after"].splitlines()[0] == "node3: new root"
+    assert "AAAAnew" not in json.dumps(result["diff"])
+    assert (roots.data / "nfs/node1/home/mpi/.ssh/authorized_keys").read_text() == "ssh-rsa AAAAmpi\n"
+    assert not roots("node1", "node2", "node3", **wanted)["changed"]
+
+
+def test_a_root_leaves_in_a_call_of_its_own(roots):
+    roots("node1", "node2")
+    staying = roots("node1")
+    assert (staying["changed"], staying["removed"], list(staying["roots"])) == (False, ["node2"], ["node1"])
+    assert (roots.data / "nfs/node2/etc").exists()
+    predicted = roots("node1", state="absent", dry=True)
+    assert (roots.data / "nfs/node2/etc").exists()
+    assert roots("node1", state="absent") == predicted
+    assert predicted["removed"] == ["node2"]
+    assert not (roots.data / "nfs/node2").exists()
+    assert not roots("node1", state="absent")["changed"]
+
+
+@pytest.mark.parametrize(("options", "left"), [({"prune": False}, True), ({"purge": True}, False)])
+def test_a_selection_removes_nothing_and_a_purge_everything(roots, options, left):
+    roots("node1", "node2")
+    roots("node1", state="absent", **options)
+    assert (roots.data / "nfs/node2").exists() == left
+    assert [name for name in os.listdir(roots.data / "roots") if name == "node2"] == ["node2"] * left
+    assert not (roots.data / "archive").exists() or os.listdir(roots.data / "archive") == []
+
+
+@pytest.mark.parametrize(("force", "left"), [(False, True), (True, False)])
+def test_a_node_that_is_up_keeps_its_root(roots, module, force, left):
+    """127.0.0.11 refuses the connection, as a machine does that is up."""
+    node = {"name": "node1", "ip": "127.0.0.11", "macs": ["52:54:00:00:00:01"], "image": "debian-12", "master": "head", "server": "127.0.0.1"}
+    options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "network": True}
+    module("node_roots", nodes=[node], **options)
+    for dry in (True, False):
+        result = module("node_roots", nodes=[], state="absent", force=force, dry=dry, **options)
+        assert result.get("failed", False) == left
+        assert not left or "node1 (127.0.0.11 is up)" in result["msg"]
+    assert (roots.data / "nfs/node1").exists() == left
+
+
+def test_ansible_itself_runs_it(roots, tmp_path):
+    options = {"nodes": [], "generations": {}, "layout": roots.layout, "state_dir": f"{tmp_path}/state"}
+    said = command("ansible", "localhost", "-m", "bootyard.netboot.node_roots", "-a", json.dumps(options))
+    assert load(said.partition("=>")[2])["roots"] == {}

@@ -1,0 +1,96 @@
+"""One call gives a service all of its files, and says beforehand what it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def files(module, tmp_path):
+    """Runs the module for files by name: files({name: content}, other options)."""
+
+    def run(contents, **options):
+        paths = {str(tmp_path / "etc" / name): text for name, text in contents.items()}
+        return module("service_files", name="test", files=paths, **options)
+
+    return run
+
+
+@pytest.fixture
+def etc(tmp_path):
+    return tmp_path / "etc"
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in directory.iterdir()}
+
+
+def test_check_mode_predicts_what_the_run_does(files, etc):
+    for wanted in ({"a": "1\n", "b": "2\n"}, {"a": "1\n", "c": "3\n"}, {"a": "1\n", "c": "3\n"}):
+        before = contents(etc) if etc.exists() else None
+        predicted = files(wanted, dry=True)
+        assert (contents(etc) if etc.exists() else None) == before
+        assert files(wanted) == predicted
+        assert contents(etc) == wanted
+    assert predicted["changed"] is False
+
+
+def test_the_result_says_what_changed(files, etc):
+    files({"a": "1\n", "b": "2\n"})
+    result = files({"a": "3\n"})
+    assert (result["changed"], result["written"], result["removed"]) == (True, [f"{etc}/a"], [f"{etc}/b"])
+    assert result["diff"] == [
+        {"before": "1\n", "after": "3\n", "before_header": f"{etc}/a", "after_header": f"{etc}/a"},
+        {"before": "2\n", "after": "", "before_header": f"{etc}/b", "after_header": f"{etc}/b"},
+    ]
+
+
+def test_files_that_a_partial_run_left_alone_go_with_the_next_whole_one(files, etc):
+    files({"a": "1\n", "b": "2\n"})
+    files({"a": "3\n"}, prune=False)
+    assert contents(etc) == {"a": "3\n", "b": "2\n"}
+    assert files({"a": "3\n"})["removed"] == [f"{etc}/b"]
+    assert contents(etc) == {"a": "3\n"}
+
+
+def test_a_checker_that_refuses_stops_everything(files, etc):
+    files({"a": "1\n"})
+    result = files({"a": "bad\n", "b": "bad\n"}, check=["grep", "-v", "bad", "%s"])
+    assert result["failed"]
+    assert result["msg"].startswith("test: grep refuses the new configuration")
+    assert contents(etc) == {"a": "1\n"}
+
+
+@pytest.mark.parametrize(("mode", "umask", "wanted"), [("0644", 0o077, 0o644), ("0600", 0o000, 0o600)])
+def test_servers_can_read_what_they_shall_whatever_the_umask(files, etc, mode, umask, wanted):
+    files({"a": "1\n"}, mode=mode, umask=umask)
+    assert (etc / "a").stat().st_mode & 0o777 == wanted
+    assert etc.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_run_that_was_overtaken_writes_nothing(files, module, etc):
+    started = module("run", nodes=["node1"])
+    module("run", state="finished", run=started["run"], nodes=["node1"])
+    module("run", nodes=["node1"])
+    result = files({"a": "1\n"}, run=started["run"])
+    assert result["failed"]
+    assert "has taken over" in result["msg"]
+    assert not etc.exists()
+
+
+def test_a_directory_in_the_way_is_a_readable_error(files, etc):
+    (etc / "a").mkdir(parents=True)
+    result = files({"a": "1\n"})
+    assert result["failed"]
+    assert "Is a directory" in result["msg"]
+
+
+def test_a_service_that_does_not_exist_gets_no_files(files, etc):
+    etc.mkdir()
+    (etc / "a").write_text("the package's\n")
+    result = files({"a": "1\n", "b": "2\n"}, service="bootyard-no-such-unit.service")
+    assert result["failed"]
+    assert "The previous configuration is back" in result["msg"]
+    assert contents(etc) == {"a": "the package's\n"}
