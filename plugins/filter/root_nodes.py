@@ -56,6 +56,7 @@ def _entry(fleet, node):
         "server": network.address,
         "domain": network.domain,
         "dns": list(network.dns),
+        "ntp": list(network.ntp),
     }
 
 

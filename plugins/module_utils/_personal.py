@@ -10,7 +10,7 @@ The lines that a node may change itself (accounts) are merged into what is there
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ._names import line
@@ -51,7 +51,8 @@ class Identity:
     server: str
     hosts: str
     domain: str | None = None
-    dns: tuple[str, ...] = field(default_factory=tuple)
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
 
 
 def hosts(names: Iterable[tuple[str, str]], domain: str | None = None) -> str:
@@ -77,6 +78,8 @@ def entries(node: Identity, settings: Settings) -> dict[str, Entry]:
     }
     if node.dns:
         found["/etc/resolv.conf"] = Entry(_lines([f"search {node.domain}"] * bool(node.domain) + [f"nameserver {ip}" for ip in node.dns]))
+    if node.ntp:
+        found["/etc/systemd/timesyncd.conf.d/bootyard.conf"] = Entry(f"[Time]\nNTP={' '.join(node.ntp)}\n")
     for user in settings.users:
         home, ids = f"/home/{user['name']}", {"owner": user["uid"], "group": user["uid"]}
         found[home] = Entry(mode=0o755, **ids)

@@ -55,6 +55,11 @@ options:
         type: list
         elements: str
         default: []
+      ntp:
+        description: Time servers of the network.
+        type: list
+        elements: str
+        default: []
   generations:
     description: Generation of each image that new roots are cloned from, as M(bootyard.netboot.root_image) returns them.
     type: dict
@@ -267,6 +272,7 @@ def _wanted(node, generations):
         _personal.hosts(names, node["domain"]),
         node["domain"],
         tuple(node["dns"]),
+        tuple(node["ntp"]),
     )
     return _roots.Wanted(identity, node["image"], generations[node["image"]])
 
@@ -306,6 +312,7 @@ SPEC = {
             "server": {"type": "str", "required": True},
             "domain": {"type": "str"},
             "dns": _strings([]),
+            "ntp": _strings([]),
         },
     },
     "generations": {"type": "dict", "required": True},

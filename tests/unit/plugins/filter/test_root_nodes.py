@@ -17,6 +17,7 @@ def test_what_a_root_has_to_know(fleet):
         "server": "10.0.33.1",
         "domain": "cluster",
         "dns": ["10.0.33.1"],
+        "ntp": ["10.0.33.1", "10.0.33.2"],
     }
 
 

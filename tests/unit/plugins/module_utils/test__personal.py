@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _personal
 from hypothesis import given
@@ -124,3 +126,9 @@ def test_other_rows_stay_as_they_were_and_twice_is_once(passwd, group, shadow):
     for path, before in current.items():
         assert once[path].startswith(before)
         assert {line.split(":")[0] for line in once[path].removeprefix(before).splitlines()} <= {"root", "mpi"}
+
+
+def test_a_root_asks_the_networks_time_servers():
+    node = dataclasses.replace(NODE, ntp=("10.0.33.1", "10.0.33.2"))
+    entries = _personal.entries(node, _personal.Settings())
+    assert entries["/etc/systemd/timesyncd.conf.d/bootyard.conf"].content == "[Time]\nNTP=10.0.33.1 10.0.33.2\n"
