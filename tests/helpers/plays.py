@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Play:
 
 def command(playbook: str, *arguments: str) -> list[str]:
     """The command line of a playbook of this repository."""
-    return ["ansible-playbook", str(ROOT / playbook), *arguments]
+    return [str(Path(sys.executable).parent / "ansible-playbook"), str(ROOT / playbook), *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
