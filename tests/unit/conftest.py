@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 from documents import LINK, ROOT
@@ -9,3 +10,4 @@ from documents import LINK, ROOT
 if not LINK.exists():
     LINK.parent.mkdir(parents=True, exist_ok=True)
     LINK.symlink_to(os.path.relpath(ROOT, LINK.parent), target_is_directory=True)
+    importlib.invalidate_caches()

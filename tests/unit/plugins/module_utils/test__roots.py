@@ -315,7 +315,7 @@ def test_a_link_that_a_node_laid_is_never_followed(master, laid):
     outside = master.data / "outside"
     outside.mkdir()
     for name in ("hosts", "passwd", "group", "shadow", "hostname"):
-        (outside / name).write_text("root:precious\n")
+        (outside / name).write_text("root:x:0:0:precious::\n")
     target = master.root("node1") / path
     if target.exists() or target.is_symlink():
         subprocess.run(["mv", target, target.with_name("moved")], check=True)
@@ -325,6 +325,7 @@ def test_a_link_that_a_node_laid_is_never_followed(master, laid):
     with contextlib.suppress(_roots.RootError):
         master.run("node1", settings=changed, hosts="10.0.33.1 head\n")
     assert fingerprint(outside) == before
+    assert "precious" not in str(texts(master.root("node1")))
 
 
 def test_a_root_that_cannot_be_updated_is_named(master):

@@ -206,9 +206,9 @@ def test_whatever_vanishes_was_served_and_is_few_or_allowed(served, wanted, allo
 
 def test_a_run_that_died_half_way_leaves_no_node_unaccounted_for(home):
     whole_run(home, NODES)
-    begin(home, [*NODES[1:], "new"])
+    assert begin(home, [*NODES[1:], "new"])[1] == NODES[:1]
     fall_silent(home)
-    assert begin(home, NODES, allowed=["new"])[1] == ["new"]
+    assert begin(home, NODES[1:])[1] == ["new", NODES[0]]
 
 
 def test_a_run_killed_while_it_begins_leaves_a_state_that_can_be_read(home):
