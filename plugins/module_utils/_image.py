@@ -132,13 +132,14 @@ class Store:
 def bootstrap(image: Image, root: str) -> None:
     """Fill C(root) with the image's system.
 
-    mmdebstrap keeps services from starting; the mount namespace around it takes every mount away with the process,
-    however it ends.
+    mmdebstrap keeps services from starting; the namespaces around it take every mount and every process away with this
+    one, however it ends.
     """
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     source = f"deb [signed-by={keyring}] {image.mirror} {image.suite} {' '.join(image.components)}"
     command = [
-        *("unshare", "--mount", "--propagation", "private", "--kill-child", "--fork"),
+        *("setpriv", "--pdeathsig", "KILL"),
+        *("unshare", "--mount", "--propagation", "private", "--pid", "--mount-proc", "--kill-child", "--fork"),
         *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={image.arch}"),
         "--aptopt=APT::Install-Recommends false",
         "--dpkgopt=path-exclude=/usr/share/doc/*",

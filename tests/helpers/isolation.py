@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 
 NEW_MOUNTS, NEW_NETWORK = 0x00020000, 0x40000000
@@ -60,3 +63,15 @@ def killed_at(step: int, module: ModuleType, action: Callable[[], object]) -> bo
     code = in_child(traced)
     assert code in (0, -signal.SIGKILL), "it failed before it could be killed"
     return code != 0
+
+
+def survivors(directory: str) -> list[bytes]:
+    """The commands of processes that still work below a directory, shortly after their parent was killed."""
+    time.sleep(0.1)
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if directory.encode() in command:
+                found.append(command)
+    return found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _image
 from hypothesis import given
 from hypothesis import strategies as st
+from isolation import survivors
 
 DEFAULTS = {
     "arch": "amd64",
@@ -175,6 +178,21 @@ def test_a_build_that_fails_leaves_nothing_but_the_current_generation(store):
     assert not os.path.exists(store.publish)
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         assert store.directory not in mounts.read()
+
+
+def test_a_build_that_was_killed_leaves_nobody_at_work(store):
+    child = os.fork()
+    if not child:
+        store.build(image())
+        os._exit(0)
+    deadline = time.monotonic() + 20
+    while not os.path.exists(f"{store.directory}/debian-12/.building/root/etc") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert survivors(store.directory)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert survivors(store.directory) == []
+    assert store.wanted_generation(image())[1] is False
 
 
 def test_what_went_wrong_is_said_in_few_lines():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
-from isolation import NEW_NETWORK, in_child, killed_at, unshare
+from isolation import NEW_NETWORK, in_child, killed_at, survivors, unshare
 
 SETTINGS = _personal.Settings(
     password_hash="$6$salt$hash",
@@ -427,22 +427,10 @@ def test_no_helper_of_a_killed_run_goes_on_writing(disk):
         time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert helpers(str(master.data)) == []
+    assert survivors(str(master.data)) == []
     (master.base / "boot/huge").unlink()
     master.run("node1")
     assert master.ready() == ["node1"]
-
-
-def helpers(directory: str) -> list[bytes]:
-    """The commands of processes that still work below a directory, shortly after their parent died."""
-    time.sleep(0.05)
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes()
-            if directory.encode() in command:
-                found.append(command)
-    return found
 
 
 # --- fault test 11: disk full, inodes full ---------------------------------------------------------------------------
