@@ -26,7 +26,9 @@ class Inventory:
         return self
 
     def parse(self, **options) -> _fleet.Fleet:
-        return _fleet.parse(self.hosts, [name for name in self.hosts if name != "head"], "head", options.pop("interfaces", INTERFACES), **options)
+        return _fleet.parse(
+            self.hosts, [name for name in self.hosts if name != "head"], "head", options.pop("interfaces", INTERFACES), **options
+        )
 
     def faults(self, **options) -> list[tuple[str, str, object]]:
         with pytest.raises(_fleet.FleetError) as caught:

@@ -13,7 +13,11 @@ from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fle
 FACTS = {
     "interfaces": ["lo", "eth0.33", "br-lab", "eth0_1", "down"],
     "lo": {"device": "lo", "ipv4": {"address": "127.0.0.1", "prefix": "8"}},
-    "eth0.33": {"device": "eth0.33", "ipv4": {"address": "10.0.33.1", "prefix": "24"}, "ipv4_secondaries": [{"address": "10.0.44.1", "prefix": "24"}]},
+    "eth0.33": {
+        "device": "eth0.33",
+        "ipv4": {"address": "10.0.33.1", "prefix": "24"},
+        "ipv4_secondaries": [{"address": "10.0.44.1", "prefix": "24"}],
+    },
     "br_lab": {"device": "br-lab", "ipv4": {"address": "192.0.2.1", "prefix": "28"}},
     "eth0_1": {"ipv4_secondaries": [{"address": "10.0.44.1", "prefix": "24"}]},
     "down": {"device": "down"},

@@ -49,7 +49,14 @@ def test_a_request_is_what_a_pxe_rom_sends(arch):
 # --- what is heard ---------------------------------------------------------------------------------------------------
 
 
-@given(xids, st.sampled_from([2, 5, 6]), addresses, addresses, st.text("abc./", min_size=1, max_size=128), st.lists(addresses, min_size=1, max_size=9))
+@given(
+    xids,
+    st.sampled_from([2, 5, 6]),
+    addresses,
+    addresses,
+    st.text("abc./", min_size=1, max_size=128),
+    st.lists(addresses, min_size=1, max_size=9),
+)
 def test_an_answer_is_understood(xid, kind, address, server, file, routers):
     option = bytes([3, 4 * len(routers)]) + b"".join(map(socket.inet_aton, routers))
     heard = _dhcp_wire.parse(answer(xid, kind, address, server, file.encode(), option), xid)

@@ -128,7 +128,10 @@ def test_a_fault_of_a_network_names_its_key(inventory, change, key):
         ({"netboot_networks": {}}, "netboot_networks"),
         ({"netboot_profiles": {"p": {"boot": "nfs", "image": "debian-9"}}}, "netboot_profiles.p.image"),
         ({"netboot_profiles": {"p": {"boot": "floppy", "image": "debian-12"}}}, "netboot_profiles.p.boot"),
-        ({"netboot_profiles": {"p\nAPPEND init=/bin/sh": {"boot": "nfs", "image": "debian-12"}}}, "netboot_profiles.p\nAPPEND init=/bin/sh"),
+        (
+            {"netboot_profiles": {"p\nAPPEND init=/bin/sh": {"boot": "nfs", "image": "debian-12"}}},
+            "netboot_profiles.p\nAPPEND init=/bin/sh",
+        ),
         ({"netboot_images": {"../x": {"suite": "bookworm"}}}, "netboot_images.../x"),
         ({"netboot_images": {"mine": {}}}, "netboot_images.mine"),
         ({"netboot_images": {"mine": {"suite": "sid", "packges": []}}}, "netboot_images.mine.packges"),
@@ -145,7 +148,9 @@ def test_networks_that_overlap_are_a_fault(inventory):
 
 
 def test_an_interface_is_checked_even_where_the_machine_is_not_known(inventory):
-    assert inventory({"interface": "eth1\niface evil"}).faults(interfaces=None) == [("head", "netboot_networks.lab.interface", "eth1\niface evil")]
+    assert inventory({"interface": "eth1\niface evil"}).faults(interfaces=None) == [
+        ("head", "netboot_networks.lab.interface", "eth1\niface evil")
+    ]
 
 
 def test_a_missing_interface_is_answered_with_those_that_exist(inventory):
@@ -174,14 +179,35 @@ def test_the_master_is_no_node_of_its_own(inventory):
 
 # --- fault test 3: hostile names and MACs ----------------------------------------------------------------------------
 
-HOSTILE = ["../x", "a;}", "a\nb", "a\0b", "{{7*7}}", "a" * 64, "-node", "node-", "ünïcode", "nod\u0435", "²", "٣", "", ".", "..", "/etc/passwd", "$(id)", "a b"]
+HOSTILE = [
+    "../x",
+    "a;}",
+    "a\nb",
+    "a\0b",
+    "{{7*7}}",
+    "a" * 64,
+    "-node",
+    "node-",
+    "ünïcode",
+    "nod\u0435",
+    "²",
+    "٣",
+    "",
+    ".",
+    "..",
+    "/etc/passwd",
+    "$(id)",
+    "a b",
+]
 hostile = st.one_of(
     st.sampled_from(HOSTILE),
     st.text(max_size=70),
     st.text(string.ascii_letters + string.digits + "-._/;{}\n\0\"'\\", max_size=70),
     st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True),
 )
-macs = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20), st.builds(lambda raw, i: written(raw)[i], octets, st.integers(0, 3)), st.integers())
+macs = st.one_of(
+    st.sampled_from(HOSTILE), st.text(max_size=20), st.builds(lambda raw, i: written(raw)[i], octets, st.integers(0, 3)), st.integers()
+)
 DIRECTIVES = ["DEFAULT", "PROMPT", "ALLOWOPTIONS", "NOESCAPE", "LABEL", "KERNEL", "INITRD", "SYSAPPEND", "APPEND"]
 values = st.none() | st.integers() | st.text(max_size=40) | st.lists(st.text(max_size=20), max_size=2)
 
@@ -205,7 +231,11 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
         assert os.path.dirname(os.path.normpath(path)) == "/srv/tftp/pxelinux.cfg"
         assert [line.split()[0] for line in text.splitlines()[1:]] == DIRECTIVES
     [reservation] = json.loads(_kea.config(fleet, "pxelinux.0"))["Dhcp4"]["subnet4"][0]["reservations"]
-    assert (reservation["hostname"], reservation["hw-address"], reservation["ip-address"]) == (name, _fleet.canonical_mac(mac), "10.0.33.11")
+    assert (reservation["hostname"], reservation["hw-address"], reservation["ip-address"]) == (
+        name,
+        _fleet.canonical_mac(mac),
+        "10.0.33.11",
+    )
     assert _names.hosts(fleet).splitlines()[1:] == [f"10.0.33.11 {name}"]
 
 
@@ -311,7 +341,9 @@ def test_a_fleet_survives_the_way_through_ansible(data):
             "netboot_state": data.draw(st.sampled_from(["present", "absent"])),
             "netboot_kernel_args": data.draw(st.lists(st.text(string.ascii_letters + string.punctuation, min_size=1), max_size=3)),
             "netboot_uuid": str(data.draw(st.uuids())),
-            "netboot_bmc": data.draw(st.sampled_from([None, {"address": "10.0.44.1"}, {"address": "10.0.44.1", "protocol": "redfish", "port": "8443"}])),
+            "netboot_bmc": data.draw(
+                st.sampled_from([None, {"address": "10.0.44.1"}, {"address": "10.0.44.1", "protocol": "redfish", "port": "8443"}])
+            ),
         }
     fleet = _fleet.parse(hosts, [name for name in hosts if name != "head"], "head")
     assert _fleet.Fleet.from_dict(json.loads(json.dumps(fleet.to_dict()))) == fleet

@@ -58,7 +58,13 @@ def test_defaults_and_extras_make_an_image():
 
 @pytest.mark.parametrize(
     "change",
-    [{"suite": "trixie"}, {"arch": "arm64"}, {"components": ["main", "contrib"]}, {"extra_packages": ["vim"]}, {"kernel_package": "linux-image-rt-amd64"}],
+    [
+        {"suite": "trixie"},
+        {"arch": "arm64"},
+        {"components": ["main", "contrib"]},
+        {"extra_packages": ["vim"]},
+        {"kernel_package": "linux-image-rt-amd64"},
+    ],
 )
 def test_what_makes_another_image(change):
     assert image(**change).digest != image().digest

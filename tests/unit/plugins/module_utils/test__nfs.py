@@ -54,7 +54,9 @@ def test_ganesha_gives_each_client_what_the_kernel_would(fleet, roots):
     [text] = _nfs.ganesha_files(_nfs.exports(fleet, roots, SHARED)).values()
     blocks = text.splitlines()
     assert all(block.count("{") == block.count("}") for block in blocks)
-    wanted = re.compile(r"Export_Id = (\d+); Path = (\S+);.* Access_Type = None;.*CLIENT \{ Clients = (.*?); Access_Type = (..); Squash = (\w+);")
+    wanted = re.compile(
+        r"Export_Id = (\d+); Path = (\S+);.* Access_Type = None;.*CLIENT \{ Clients = (.*?); Access_Type = (..); Squash = (\w+);"
+    )
     assert [wanted.search(block).groups() for block in blocks] == [
         ("1", "/srv/nfs/node1", "10.0.33.11", "RW", "No_Root_Squash"),
         ("2", "/srv/nfs/node2", "10.0.33.12", "RW", "No_Root_Squash"),

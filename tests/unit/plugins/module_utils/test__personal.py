@@ -9,7 +9,9 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _personal
 from hypothesis import given
 from hypothesis import strategies as st
 
-NODE = _personal.Identity("node1", "10.0.33.11", ("52:54:00:00:00:01", "52:54:00:00:00:02"), "10.0.33.1", "10.0.33.11 node1\n", "cluster", ("10.0.33.1",))
+NODE = _personal.Identity(
+    "node1", "10.0.33.11", ("52:54:00:00:00:01", "52:54:00:00:00:02"), "10.0.33.1", "10.0.33.11 node1\n", "cluster", ("10.0.33.1",)
+)
 MPI = {"name": "mpi", "uid": 9999, "shell": "/bin/sh", "authorized_keys": ("ssh-ed25519 AAAAmpi",)}
 CURRENT = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/usr/sbin/nologin\n",
@@ -105,7 +107,11 @@ def test_roots_password(password, cell):
 
 
 def test_a_user_whose_id_is_taken_over_keeps_its_row():
-    current = {**CURRENT, "/etc/passwd": CURRENT["/etc/passwd"] + "mpi:x:1000:1000::/home/mpi:/bin/zsh\n", "/etc/group": "mpi:x:1000:alice\n"}
+    current = {
+        **CURRENT,
+        "/etc/passwd": CURRENT["/etc/passwd"] + "mpi:x:1000:1000::/home/mpi:/bin/zsh\n",
+        "/etc/group": "mpi:x:1000:alice\n",
+    }
     made = _personal.accounts(current, _personal.Settings(users=(MPI,)))
     assert made["/etc/passwd"].count("mpi:x:") == 1
     assert rows(made, "passwd")["mpi"][2:4] == ["9999", "9999"]

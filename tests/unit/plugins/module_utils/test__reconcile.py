@@ -125,7 +125,9 @@ def test_a_failing_check_leaves_everything_as_it_was(place):
     files, stats, ledger = place.files(), place.stats(), (place.state / "files/set.json").read_bytes()
     activated = []
     with pytest.raises(_reconcile.ReconcileError, match=r"no such luck\. Nothing was changed\."):
-        place.run(a="3\n", c="4\n", check=lambda path: refuse() if path.endswith(".c.bootyard") else None, activate=lambda: activated.append(1))
+        place.run(
+            a="3\n", c="4\n", check=lambda path: refuse() if path.endswith(".c.bootyard") else None, activate=lambda: activated.append(1)
+        )
     assert (place.files(), place.stats(), (place.state / "files/set.json").read_bytes(), activated) == (files, stats, ledger, [])
 
 

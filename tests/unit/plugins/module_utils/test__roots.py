@@ -192,8 +192,18 @@ def test_a_root_is_open_to_its_users_whatever_the_masters_umask(master, umask):
     finally:
         os.umask(before)
     root = master.root("node1")
-    modes = {path: (root / path).stat().st_mode & 0o777 for path in ("", "etc/systemd", "etc/systemd/network", "home", "etc/bootyard", "root/.ssh")}
-    assert modes == {"": 0o755, "etc/systemd": 0o755, "etc/systemd/network": 0o755, "home": 0o755, "etc/bootyard": 0o755, "root/.ssh": 0o700}
+    modes = {
+        path: (root / path).stat().st_mode & 0o777
+        for path in ("", "etc/systemd", "etc/systemd/network", "home", "etc/bootyard", "root/.ssh")
+    }
+    assert modes == {
+        "": 0o755,
+        "etc/systemd": 0o755,
+        "etc/systemd/network": 0o755,
+        "home": 0o755,
+        "etc/bootyard": 0o755,
+        "root/.ssh": 0o700,
+    }
 
 
 def test_a_foreign_directory_is_in_nobodys_way(master):
@@ -222,14 +232,18 @@ def test_the_cheapest_strategy_is_a_copy_where_no_overlay_can_be(disk):
     memory = disk("memory")
     for name in ("lower", "upper", "work", "merged"):
         (memory / name).mkdir()
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", "merged"], cwd=memory, check=True)
+    subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", "merged"], cwd=memory, check=True
+    )
     assert _roots.cheapest(_roots.Layout(roots=f"{memory}/merged/roots")) == "copy"
 
 
 def test_the_master_mounts_ready_overlays_when_it_starts(master):
     master.run("node1", "node2")
     lines = Path(master.layout.fstab).read_text().splitlines()
-    assert [line.split()[1] for line in lines] == ([str(master.root(name)) for name in ("node1", "node2")] if master.strategy == "overlay" else [])
+    assert [line.split()[1] for line in lines] == (
+        [str(master.root(name)) for name in ("node1", "node2")] if master.strategy == "overlay" else []
+    )
     for line in lines:
         subprocess.run(["umount", line.split()[1]], check=True)
     if lines:
@@ -454,7 +468,9 @@ def test_a_full_disk_leaves_no_half_root(copying, size, said, full):
         for number in range(700):
             (copying.base / f"boot/more{number}").touch()
     before, room = fingerprint(copying.data), copying.room()
-    with pytest.raises(_roots.RootError, match=f"the root of node2 could not be made and is gone again, the others are untouched: .*{said}"):
+    with pytest.raises(
+        _roots.RootError, match=f"the root of node2 could not be made and is gone again, the others are untouched: .*{said}"
+    ):
         copying.run("node1", "node2")
     after = fingerprint(copying.data)
     assert {path: entry for path, entry in after.items() if path not in ("nfs", "roots")} == {
@@ -551,17 +567,26 @@ def test_no_archive_no_expiry(tmp_path):
 # --- in use ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_node_that_has_its_root_mounted_or_is_up_is_in_use():
+def test_a_node_that_is_up_is_in_use():
     def look():
         unshare(NEW_NETWORK)
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        server = socket.create_server(("127.0.0.1", 2049))
-        client = socket.create_connection(("127.0.0.1", 2049), source_address=("127.0.0.11", 0))
-        held = server.accept()
-        assert _roots.nfs_clients() == {"127.0.0.11"}
-        records = [_roots.Record(f"node{i}", ip, "", "", "", "/srv/nfs/x", 1) for i, ip in enumerate(["127.0.0.11", "127.0.0.12", "10.0.33.11"])]
-        assert _roots.in_use(records) == {"node0": "127.0.0.11 has /srv/nfs/x mounted", "node1": "127.0.0.12 is up"}
-        del held, client
+        for command in ("link set lo up", "link add br0 type bridge", "address add 10.0.33.1/24 dev br0", "link set br0 up"):
+            subprocess.run(["ip", *command.split()], check=True)
+        # A machine on the bridge that refuses all connections silently.
+        machine = "ip link set eth0 up; ip address add 10.0.33.11/24 dev eth0; ip route add blackhole 10.0.33.1; exec sleep 60"
+        process = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", f"while ! ip link show eth0; do sleep 0.1; done 2>/dev/null; {machine}"],
+            stdout=subprocess.DEVNULL,
+        )
+        time.sleep(0.3)
+        subprocess.run(["ip", "link", "add", "port", "type", "veth", "peer", "name", "eth0", "netns", str(process.pid)], check=True)
+        subprocess.run(["ip", "link", "set", "port", "master", "br0", "up"], check=True)
+        time.sleep(1)
+        records = [
+            _roots.Record(f"node{i}", ip, "", "", "", "", 1) for i, ip in enumerate(["10.0.33.11", "10.0.33.12", "127.0.0.1", "10.99.0.1"])
+        ]
+        assert [record.node for record in _roots.in_use(records)] == ["node0", "node2"]
+        process.kill()
 
     assert in_child(look) == 0
 

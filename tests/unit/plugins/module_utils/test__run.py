@@ -67,7 +67,11 @@ def test_numbers_grow(home):
 
 def test_a_killed_run_leaves_no_lock(home):
     number, _gone = begin(home)
-    with worker(lambda: _run.turn(home, number)) as child, pytest.raises(_run.RunError, match="another run is at work"), _run.turn(home, None, timeout=0):
+    with (
+        worker(lambda: _run.turn(home, number)) as child,
+        pytest.raises(_run.RunError, match="another run is at work"),
+        _run.turn(home, None, timeout=0),
+    ):
         pass
     kill(child)
     with _run.turn(home, number, timeout=0):
@@ -154,7 +158,16 @@ def test_two_processes_never_have_their_turn_together(home, tmp_path):
         ([*NODES[2:], "new"], [], 10, NODES[:2]),
         ([], NODES, 0, NODES),
     ],
-    ids=["none", "one", "the share", "one may always go", "share beside the allowed", "allowed by name", "others come", "all of them, by name"],
+    ids=[
+        "none",
+        "one",
+        "the share",
+        "one may always go",
+        "share beside the allowed",
+        "allowed by name",
+        "others come",
+        "all of them, by name",
+    ],
 )
 def test_nodes_may_leave(home, left, allowed, most, gone):
     whole_run(home)
@@ -171,7 +184,14 @@ def test_nodes_may_leave(home, left, allowed, most, gone):
         (NODES[3:], [], 10, "3 of 20 nodes"),
         (NODES[6:], NODES[:3], 10, "3 of 20 nodes"),
     ],
-    ids=["empty inventory", "all but one allowed", "empty at any share", "another inventory", "more than the share", "more than share and allowed"],
+    ids=[
+        "empty inventory",
+        "all but one allowed",
+        "empty at any share",
+        "another inventory",
+        "more than the share",
+        "more than share and allowed",
+    ],
 )
 def test_nodes_that_vanish_stop_the_run_before_it_began(home, left, allowed, most, said):
     whole_run(home)

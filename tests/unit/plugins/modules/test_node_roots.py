@@ -20,14 +20,20 @@ def roots(module, disk, inventory):
         (base / path).parent.mkdir(parents=True, exist_ok=True)
         (base / path).write_text(text)
     (base.parent / "manifest.json").write_text('{"bytes": 4096, "inodes": 8}')
-    layout = {"images": str(images), "roots": f"{data}/roots", "archive": f"{data}/archive", "exports": f"{data}/nfs", "fstab": f"{data}/roots.fstab"}
+    layout = {
+        "images": str(images),
+        "roots": f"{data}/roots",
+        "archive": f"{data}/archive",
+        "exports": f"{data}/nfs",
+        "fstab": f"{data}/roots.fstab",
+    }
 
     def run(*names, **options):
         made = inventory()
         for name in names:
             made.node(name)
-        nodes = root_nodes(made.parse().to_dict())
-        return module("node_roots", nodes=nodes, generations={"debian-12": "0001-0"}, layout=layout, password_hash="$6$salt$secret", **options)
+        wanted = {"nodes": root_nodes(made.parse().to_dict()), "generations": {"debian-12": "0001-0"}, "password_hash": "$6$salt$secret"}
+        return module("node_roots", layout=layout, **({"keep": list(names)} if options.get("state") == "absent" else wanted), **options)
 
     run.data, run.layout = data, layout
     return run
@@ -42,7 +48,9 @@ def test_roots_are_made_once(roots, strategy):
     assert {key: made[key] for key in made if key != "roots"} == {key: predicted[key] for key in predicted if key != "roots"}
     for name, root in made["roots"].items():
         unknown = {"host_key", "strategy"}
-        assert {key: root[key] for key in root if key not in unknown} == {key: predicted["roots"][name][key] for key in root if key not in unknown}
+        assert {key: root[key] for key in root if key not in unknown} == {
+            key: predicted["roots"][name][key] for key in root if key not in unknown
+        }
         assert root["host_key"].startswith("ssh-ed25519 ")
         assert root["strategy"] == ("overlay" if strategy == "auto" else strategy)
     again = roots("node1", "node2", strategy=strategy)
@@ -54,7 +62,9 @@ def test_a_change_is_shown_by_file_and_never_by_content(roots):
     wanted = {"authorized_keys": ["ssh-ed25519 AAAAnew"], "users": [{"name": "mpi", "uid": 9999, "ssh_public_key": "ssh-rsa AAAAmpi"}]}
     predicted = roots("node1", "node2", "node3", dry=True, **wanted)
     result = roots("node1", "node2", "node3", **wanted)
-    assert {key: result[key] for key in ("changed", "created", "updated", "diff")} == {key: predicted[key] for key in ("changed", "created", "updated", "diff")}
+    assert {key: result[key] for key in ("changed", "created", "updated", "diff")} == {
+        key: predicted[key] for key in ("changed", "created", "updated", "diff")
+    }
     assert "/root/.ssh/authorized_keys" in result["updated"]["node1"]
     assert result["diff"]["after"].splitlines()[0] == "node3: new root"
     assert "AAAAnew" not in json.dumps(result["diff"])
@@ -87,7 +97,14 @@ def test_a_selection_removes_nothing_and_a_purge_everything(roots, options, left
 @pytest.mark.parametrize(("force", "left"), [(False, True), (True, False)])
 def test_a_node_that_is_up_keeps_its_root(roots, module, force, left):
     """127.0.0.11 refuses the connection, as a machine does that is up."""
-    node = {"name": "node1", "ip": "127.0.0.11", "macs": ["52:54:00:00:00:01"], "image": "debian-12", "master": "head", "server": "127.0.0.1"}
+    node = {
+        "name": "node1",
+        "ip": "127.0.0.11",
+        "macs": ["52:54:00:00:00:01"],
+        "image": "debian-12",
+        "master": "head",
+        "server": "127.0.0.1",
+    }
     options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "network": True}
     module("node_roots", nodes=[node], **options)
     for dry in (True, False):

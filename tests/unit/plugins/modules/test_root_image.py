@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-DEFAULTS = {"arch": "amd64", "mirror": "http://127.0.0.1:9/", "components": ["main"], "packages": ["nfs-common"], "kernel_package": "linux-image-amd64"}
+DEFAULTS = {
+    "arch": "amd64",
+    "mirror": "http://127.0.0.1:9/",
+    "components": ["main"],
+    "packages": ["nfs-common"],
+    "kernel_package": "linux-image-amd64",
+}
 
 
 @pytest.fixture
 def images(module, tmp_path):
     def run(**options):
         return module(
-            "root_image", images={"debian-12": {"suite": "bookworm"}}, defaults=DEFAULTS, directory=f"{tmp_path}/i", publish=f"{tmp_path}/t", **options
+            "root_image",
+            images={"debian-12": {"suite": "bookworm"}},
+            defaults=DEFAULTS,
+            directory=f"{tmp_path}/i",
+            publish=f"{tmp_path}/t",
+            **options,
         )
 
     return run
