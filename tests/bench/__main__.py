@@ -10,7 +10,7 @@ from dataclasses import asdict
 import master
 import roots
 import runs
-from cost import ROOT, Cost
+from cost import ROOT
 
 BUILD = ROOT / "build/bench"
 REPORT = ROOT / "build/bench.json"
@@ -19,34 +19,29 @@ SIZES = (10, 100, 1000, 5000)
 
 def main(sizes: list[int]) -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
+    report = {"cpus": os.cpu_count(), "load": os.getloadavg()[0], "runs": [], "roots": []}
+    master.clear()
     try:
-        report = {"cpus": os.cpu_count(), "load": os.getloadavg()[0], "runs": [], "roots": []}
         runs.prepare(BUILD)
         measure_runs(sizes, report["runs"])
         measure_roots(report["roots"])
     finally:
-        master.remove()
-        master.forget()
+        master.clear()
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(f"\nwritten to {REPORT.relative_to(ROOT)}")
 
 
 def measure_runs(sizes: list[int], rows: list[dict]) -> None:
     """Measure and print the runs of the main job, roots left out."""
-    nothing = sorted(runs.baseline(BUILD), key=lambda cost: cost.cpu)
-    middle, noise = nothing[len(nothing) // 2], nothing[-1].cpu - nothing[0].cpu
-    print("\n nodes  run             wall s  CPU s: controller  master     all   CPU ms per node")
-    show_run(rows, 0, "no node", middle, "")
+    print("\n                           the run              for no node     each node")
+    print(" nodes  run              wall s   CPU s      wall s   CPU s        CPU ms")
     for size in sizes:
-        for name, cost in runs.of_size(BUILD, size):
-            each, doubt = (seconds / size * 1000 for seconds in ((cost - middle).cpu, noise))
-            show_run(rows, size, name, cost, f"{each:10.2f} ± {doubt:.2f}")
-            rows[-1]["cpu_ms_per_node"], rows[-1]["noise_ms_per_node"] = each, doubt
-
-
-def show_run(rows: list[dict], size: int, name: str, cost: Cost, each: str) -> None:
-    rows.append({"nodes": size, "run": name, **asdict(cost), "cpu": cost.cpu})
-    print(f"{size:6d}  {name:14s}{cost.wall:8.1f}{cost.controller:19.1f}{cost.master:8.1f}{cost.cpu:8.1f}{each}", flush=True)
+        for name, pairs in runs.of_size(BUILD, size):
+            each = sorted((fleet - none).cpu / size * 1000 for fleet, none in pairs)
+            fleet, none = sorted(pairs, key=lambda pair: (pair[0] - pair[1]).cpu)[len(pairs) // 2]
+            rows.append({"nodes": size, "run": name, "cost": asdict(fleet), "no_node": asdict(none), "cpu_ms_per_node": each})
+            shown = f"{each[len(each) // 2]:9.2f}" + (f" ({each[0]:.2f} to {each[-1]:.2f})" if len(each) > 1 else "")
+            print(f"{size:6d}  {name:14s}{fleet.wall:9.1f}{fleet.cpu:8.1f}{none.wall:12.1f}{none.cpu:8.1f}     {shown}", flush=True)
 
 
 def measure_roots(rows: list[dict]) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import master
+from master import Master
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ class Cost:
         return Cost(self.wall / count, self.controller / count, self.master / count)
 
 
-def measure(log: Path, *command: str | Path) -> Cost:
+def measure(master: Master, log: Path, *command: str | Path) -> Cost:
     """Run a command and return what it cost; leave with the end of its output when it fails.
 
     The engine's own daemon, which carries the connection, is not counted.

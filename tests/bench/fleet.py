@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NETWORK = ipaddress.IPv4Network("10.99.0.0/16")
-MASTER = NETWORK[1]
 GATEWAY = NETWORK[-2]
 IMAGE = "bench"
 GENERATION = "0001-bench"
@@ -21,10 +20,10 @@ bench ansible_connection=community.docker.docker ansible_host={container}
 {nodes}
 """
 
-VARIABLES = f"""\
-netboot_networks: {{bench: {{cidr: {NETWORK}, address: {MASTER}, pool: [{NETWORK[100 << 8]}, {NETWORK[(100 << 8) + 99]}]}}}}
-netboot_images: {{{IMAGE}: {{suite: bookworm}}}}
-netboot_profiles: {{debian-nfs: {{boot: nfs, image: {IMAGE}}}}}
+VARIABLES = """\
+netboot_networks: {{bench: {{cidr: {network}, address: {address}, pool: [{pool[0]}, {pool[99]}]}}}}
+netboot_images: {{{image}: {{suite: bookworm}}}}
+netboot_profiles: {{debian-nfs: {{boot: nfs, image: {image}}}}}
 """
 
 
@@ -56,12 +55,13 @@ def nodes(count: int) -> list[Node]:
     return [Node(number) for number in range(1, count + 1)]
 
 
-def write(directory: Path, count: int, container: str) -> None:
+def write(directory: Path, count: int, container: str, address: str) -> None:
     """Write the inventory of a fleet, and the roots that it is to be taken to have."""
+    pool = ipaddress.IPv4Network("10.99.100.0/24")
     group = directory / "inventory/group_vars"
     group.mkdir(parents=True, exist_ok=True)
     lines = "\n".join(f"{node.name} netboot_mac={node.mac} netboot_ip={node.ip}" for node in nodes(count))
     (directory / "inventory/hosts.ini").write_text(HOSTS.format(container=container, nodes=lines))
-    (group / "master.yml").write_text(VARIABLES)
+    (group / "master.yml").write_text(VARIABLES.format(network=NETWORK, address=address, pool=pool, image=IMAGE))
     roots = {node.name: node.root for node in nodes(count)}
     (directory / "roots.json").write_text(json.dumps({"nfs_root_made": {"roots": roots}}))

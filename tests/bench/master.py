@@ -1,4 +1,4 @@
-"""A throw-away master: a container like the lab's, whose CPU time the engine counts."""
+"""Throw-away masters: containers like the lab's, whose CPU time the engine counts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 
-from fleet import GATEWAY, MASTER, NETWORK
+from fleet import GATEWAY, NETWORK
 
-NAME = "bootyard-bench"
+NETWORK_NAME = "bootyard-bench"
 BARE = "bootyard-lab/master:bookworm"
 PREPARED = "bootyard-bench/master"
 CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_CHROOT", "DAC_READ_SEARCH"]
@@ -23,55 +24,65 @@ def docker(*words: str) -> str:
     return done.stdout.strip()
 
 
-def inside(script: str) -> str:
-    """Run a shell script on the master."""
-    return docker("exec", NAME, "sh", "-euc", script)
+@dataclass(frozen=True)
+class Master:
+    name: str
+    address: str
+
+    def start(self, image: str) -> None:
+        """Start it afresh, and wait until it is up."""
+        self.remove()
+        docker(
+            *("create", "--name", self.name, "--hostname", "bench", "--cgroupns=private", "--volume=/srv", "--stop-signal=SIGRTMIN+3"),
+            *(f"--cap-add={capability}" for capability in CAPABILITIES),
+            *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
+            *("--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec", image),
+        )
+        docker("network", "connect", f"--ip={self.address}", NETWORK_NAME, self.name)
+        docker("start", self.name)
+        deadline = time.monotonic() + 60
+        while self._is_starting():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the container {self.name} did not start: see docker logs {self.name}")
+            time.sleep(0.5)
+
+    def _is_starting(self) -> bool:
+        question = ["docker", "exec", self.name, "systemctl", "is-system-running"]
+        return subprocess.run(question, capture_output=True, text=True, check=False).stdout.strip() not in ("running", "degraded")
+
+    def inside(self, script: str) -> str:
+        """Run a shell script on it."""
+        return docker("exec", self.name, "sh", "-euc", script)
+
+    def cpu(self) -> float:
+        """Return the CPU seconds, user and system, that all its processes have used since it started."""
+        connection = _Engine("localhost")
+        connection.request("GET", f"/containers/{self.name}/stats?stream=false&one-shot=true")
+        return json.load(connection.getresponse())["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+
+    def keep(self) -> None:
+        """Keep it as it is now, as the image that others start from."""
+        docker("commit", self.name, PREPARED)
+
+    def remove(self) -> None:
+        subprocess.run(["docker", "rm", "--force", "--volumes", self.name], capture_output=True, check=False)
 
 
-def start(image: str) -> None:
-    """Start a fresh master and wait until it is up."""
-    remove()
-    docker("network", "create", "--internal", f"--subnet={NETWORK}", f"--gateway={GATEWAY}", NAME)
-    docker(
-        *("create", "--name", NAME, "--hostname", "bench", "--cgroupns=private", "--volume=/srv", "--stop-signal=SIGRTMIN+3"),
-        *(f"--cap-add={capability}" for capability in CAPABILITIES),
-        *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
-        *("--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec", image),
-    )
-    docker("network", "connect", f"--ip={MASTER}", NAME, NAME)
-    docker("start", NAME)
-    deadline = time.monotonic() + 60
-    while is_starting():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"the container {NAME} did not start: see docker logs {NAME}")
-        time.sleep(0.5)
+IDLE = Master("bootyard-bench-idle", str(NETWORK[1]))
+BUSY = Master("bootyard-bench-busy", str(NETWORK[2]))
 
 
-def is_starting() -> bool:
-    state = subprocess.run(["docker", "exec", NAME, "systemctl", "is-system-running"], capture_output=True, text=True, check=False)
-    return state.stdout.strip() not in ("running", "degraded")
+def connect() -> None:
+    """Make the network of the fleet."""
+    docker("network", "create", "--internal", f"--subnet={NETWORK}", f"--gateway={GATEWAY}", NETWORK_NAME)
 
 
-def keep() -> None:
-    """Keep the master as it is now as the image that others start from."""
-    docker("commit", NAME, PREPARED)
-
-
-def remove() -> None:
-    for words in (["rm", "--force", "--volumes", NAME], ["network", "rm", NAME]):
+def clear() -> None:
+    """Remove all that was made here."""
+    for master in (IDLE, BUSY):
+        master.remove()
+    for words in (["network", "rm", NETWORK_NAME], ["rmi", PREPARED]):
         subprocess.run(["docker", *words], capture_output=True, check=False)
-
-
-def forget() -> None:
-    """Remove the image that was kept."""
-    subprocess.run(["docker", "rmi", PREPARED], capture_output=True, check=False)
-
-
-def cpu() -> float:
-    """Return the CPU seconds, user and system, that all processes of the master have used since it started."""
-    connection = _Engine("localhost")
-    connection.request("GET", f"/containers/{NAME}/stats?stream=false&one-shot=true")
-    return json.load(connection.getresponse())["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
 
 
 class _Engine(http.client.HTTPConnection):

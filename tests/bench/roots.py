@@ -9,6 +9,7 @@ from pathlib import Path
 import fleet
 import master
 from cost import Cost, measure
+from master import BUSY
 
 STRATEGIES = {"overlay": 50, "copy": 5}
 IMAGE = f"/srv/netboot/images/{fleet.IMAGE}/{fleet.GENERATION}"
@@ -24,24 +25,24 @@ class Root:
 
 
 def prepare() -> None:
-    master.start(master.PREPARED)
-    master.inside(f"mkdir -p {IMAGE}/root && cp --archive --one-file-system /. {IMAGE}/root")
+    BUSY.start(master.PREPARED)
+    BUSY.inside(f"mkdir -p {IMAGE}/root && cp --archive --one-file-system /. {IMAGE}/root")
     size, inodes = used(IMAGE)
-    master.inside(f"echo '{json.dumps({'bytes': size, 'inodes': inodes})}' > {IMAGE}/manifest.json")
+    BUSY.inside(f"echo '{json.dumps({'bytes': size, 'inodes': inodes})}' > {IMAGE}/manifest.json")
 
 
 def used(*directories: str) -> tuple[int, int]:
     """Return the bytes and inodes below directories of the master; what is mounted there does not count."""
     words = f"du --summarize --total --one-file-system {' '.join(directories)}"
-    size, inodes = (master.inside(f"{words} {unit} | tail -n 1").split()[0] for unit in ("--block-size=1", "--inodes"))
+    size, inodes = (BUSY.inside(f"{words} {unit} | tail -n 1").split()[0] for unit in ("--block-size=1", "--inodes"))
     return int(size), int(inodes)
 
 
 def of_strategy(build: Path, strategy: str, count: int) -> Root:
     """Return what one of many roots costs: the call that makes them less the same call when they are there."""
     directory = build / strategy
-    fleet.write(directory, count, master.NAME)
-    master.inside("mkdir -p /srv/nfs /srv/netboot/roots")
+    fleet.write(directory, count, BUSY.name, BUSY.address)
+    BUSY.inside("mkdir -p /srv/nfs /srv/netboot/roots")
     before = used("/srv/nfs", "/srv/netboot/roots")
     making = call(directory, strategy, count)
     after = used("/srv/nfs", "/srv/netboot/roots")
@@ -58,10 +59,10 @@ def call(directory: Path, strategy: str, count: int) -> Cost:
             "macs": [node.mac],
             "image": fleet.IMAGE,
             "master": "bench",
-            "server": str(fleet.MASTER),
+            "server": BUSY.address,
         }
         for node in fleet.nodes(count)
     ]
     arguments = {"nodes": nodes, "generations": {fleet.IMAGE: fleet.GENERATION}, "strategy": strategy, "prune": False}
     module = ["--module-name=bootyard.netboot.node_roots", f"--args={json.dumps(arguments)}"]
-    return measure(directory / "log", "ansible", "bench", "-i", directory / "inventory", *module)
+    return measure(BUSY, directory / "log", "ansible", "bench", "-i", directory / "inventory", *module)
