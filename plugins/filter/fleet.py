@@ -49,7 +49,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(master), C(master_macs), C(networks), C(profiles) and C(images) by name, and the list of C(nodes).
+  description:
+    - C(master), C(master_macs); C(networks), C(profiles) and C(images) by name; the names in C(images_in_use), C(present) and C(absent).
+    - C(nodes) is a JSON text, which Ansible passes on faster than data; use P(ansible.builtin.from_json#filter) to look into it.
   type: dict
 """
 

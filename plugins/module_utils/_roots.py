@@ -342,32 +342,18 @@ def write_fstab(layout: Layout, records: Mapping[str, Record]) -> None:
 # --- leave -----------------------------------------------------------------------------------------------------------
 
 
-def in_use(records: Iterable[Record]) -> dict[str, str]:
-    """The roots whose nodes still run, and how that shows: an NFS connection, or an answer on the node's address."""
-    clients = nfs_clients()
-    found = {}
-    for record in records:
-        if record.ip in clients:
-            found[record.node] = f"{record.ip} has {record.path} mounted"
-        elif answers(record.ip):
-            found[record.node] = f"{record.ip} is up"
-    return found
+def in_use(records: Iterable[Record]) -> list[Record]:
+    """The roots whose nodes are up. An NFS connection would prove less: an idle node has none, one that lost power keeps it."""
+    return [record for record in records if answers(record.ip)]
 
 
-def nfs_clients() -> set[str]:
-    """Addresses with an established TCP connection to the NFS port of this machine (proc(5), /proc/net/tcp)."""
-    peers = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(FileNotFoundError), open(table, encoding="utf-8") as stream:
-            for line in stream.readlines()[1:]:
-                _slot, local, remote, state = line.split()[:4]
-                if state == "01" and int(local.split(":")[1], 16) == 2049:
-                    peers.add(socket.inet_ntoa(bytes.fromhex(remote.split(":")[0][-8:])[::-1]))
-    return peers
-
-
-def answers(ip: str, timeout: float = 1.5) -> bool:
-    """Whether a machine is up at an address: one that is refuses the connection at worst."""
+def answers(ip: str, timeout: float = 2) -> bool:
+    """Whether a machine is up at an address: it answers ARP whatever it filters, or on another network refuses a connection at worst."""
+    route = subprocess.run(["ip", "-json", "route", "get", ip], check=False, capture_output=True, text=True)
+    path = json.loads(route.stdout)[0] if route.returncode == 0 else {}
+    if path.get("dev", "lo") != "lo" and "gateway" not in path:
+        asked = subprocess.run(["arping", "-q", "-f", "-w", f"{timeout:g}", "-I", path["dev"], ip], check=False)
+        return asked.returncode == 0
     try:
         socket.create_connection((ip, 22), timeout).close()
     except ConnectionRefusedError:

@@ -17,10 +17,9 @@ requirements:
 extends_documentation_fragment: bootyard.netboot.master
 options:
   nodes:
-    description: The nodes that are to have a root, as P(bootyard.netboot.root_nodes#filter) returns them.
+    description: The nodes that are to have a root, as P(bootyard.netboot.root_nodes#filter) returns them. Required with O(state=present).
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description: Host name.
@@ -61,19 +60,22 @@ options:
         elements: str
         default: []
   generations:
-    description: Generation of each image that new roots are cloned from, as M(bootyard.netboot.root_image) returns them.
+    description: Generation of each image that new roots are cloned from, as M(bootyard.netboot.root_image) returns them. Required with O(state=present).
     type: dict
-    required: true
+  keep:
+    description: Names of the nodes whose roots stay. Required with O(state=absent).
+    type: list
+    elements: str
   state:
     description:
       - V(present) makes and mends roots.
-      - V(absent) takes the roots of nodes that are not in O(nodes) out of service, and does nothing else.
+      - V(absent) takes the roots of nodes that are not in O(keep) out of service, and does nothing else.
         It fails when one of them is in use; in check mode too, which makes it a question to ask before anything is changed.
     type: str
     choices: [present, absent]
     default: present
   prune:
-    description: Whether roots of nodes that are not in O(nodes) leave.
+    description: Whether roots of nodes that are not in O(nodes) or O(keep) leave.
     type: bool
     default: true
   purge:
@@ -203,7 +205,8 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _personal,
 
 
 def main():
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    required = [("state", "present", ["nodes", "generations"]), ("state", "absent", ["keep"])]
+    module = AnsibleModule(argument_spec=SPEC, required_if=required, supports_check_mode=True)
     options = module.params
     act = {"present": present, "absent": absent}[options["state"]]
     try:
@@ -240,7 +243,7 @@ def absent(options, dry):
     """Take roots out of service and forget archives that are old enough; returns the module's result."""
     layout = _roots.Layout(**options["layout"])
     records = _roots.load(layout)
-    gone = sorted(set(records) - {node["name"] for node in options["nodes"]}) if options["prune"] else []
+    gone = sorted(set(records) - set(options["keep"])) if options["prune"] else []
     old = _roots.expired(layout, options["archive_days"])
     _refuse_busy(options, [records[name] for name in gone])
     if not dry:
@@ -250,10 +253,10 @@ def absent(options, dry):
 
 
 def _refuse_busy(options, records):
-    busy = {} if options["force"] else _roots.in_use(records)
+    busy = [] if options["force"] else _roots.in_use(records)
     if busy:
-        reasons = "; ".join(f"{name} ({reason})" for name, reason in sorted(busy.items()))
-        raise _roots.RootError(f"these nodes shall go but still run: {reasons}. Nothing was changed; switch them off and run again")
+        names = _run.brief(f"{record.node} ({record.ip} is up)" for record in busy)
+        raise _roots.RootError(f"these nodes shall go but still run: {names}. Nothing was changed; switch them off and run again")
 
 
 def _settings(options):
@@ -302,7 +305,6 @@ SPEC = {
     "nodes": {
         "type": "list",
         "elements": "dict",
-        "required": True,
         "options": {
             "name": {"type": "str", "required": True},
             "ip": {"type": "str", "required": True},
@@ -315,7 +317,8 @@ SPEC = {
             "ntp": _strings([]),
         },
     },
-    "generations": {"type": "dict", "required": True},
+    "generations": {"type": "dict"},
+    "keep": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "prune": {"type": "bool", "default": True},
     "purge": {"type": "bool", "default": False},

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import threading

@@ -108,7 +108,7 @@ def test_a_node_that_is_up_keeps_its_root(roots, module, force, left):
     options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "network": True}
     module("node_roots", nodes=[node], **options)
     for dry in (True, False):
-        result = module("node_roots", nodes=[], state="absent", force=force, dry=dry, **options)
+        result = module("node_roots", keep=[], state="absent", force=force, dry=dry, **options)
         assert result.get("failed", False) == left
         assert not left or "node1 (127.0.0.11 is up)" in result["msg"]
     assert (roots.data / "nfs/node1").exists() == left
