@@ -352,8 +352,10 @@ def answers(ip: str, timeout: float = 2) -> bool:
     route = subprocess.run(["ip", "-json", "route", "get", ip], check=False, capture_output=True, text=True)
     path = json.loads(route.stdout)[0] if route.returncode == 0 else {}
     if path.get("dev", "lo") != "lo" and "gateway" not in path:
-        asked = subprocess.run(["arping", "-q", "-f", "-w", f"{timeout:g}", "-I", path["dev"], ip], check=False)
-        return asked.returncode == 0
+        try:
+            return subprocess.run(["arping", "-q", "-f", "-w", f"{timeout:g}", "-I", path["dev"], ip], check=False).returncode == 0
+        except FileNotFoundError as error:
+            raise RootError("arping is missing on the master, which tells whether a node is up; install iputils-arping") from error
     try:
         socket.create_connection((ip, 22), timeout).close()
     except ConnectionRefusedError:

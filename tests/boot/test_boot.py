@@ -65,7 +65,7 @@ def test_a_fourth_node_joins_while_three_run(running):
     # The others know the newcomer before it is up.
     assert set(each(running, "getent ahostsv4 node4 | cut -d' ' -f1 | sort -u").values()) == {node4.ip}
     running.comes_up(node4)
-    assert running.on(node4, "hostname") == "node4"
+    assert running.on(node4, "hostname; . /etc/os-release; echo $VERSION_CODENAME") == "node4\ntrixie"
     assert each(running, BOOT_ID) == before
 
     lab.run(lab.power("off", [node4]))
