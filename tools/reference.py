@@ -72,7 +72,7 @@ def role(content: dict) -> tuple[str, list[str]]:
 def plugin(content: dict) -> tuple[str, list[str]]:
     """Return a plugin's one line and the blocks of its page."""
     doc = content["doc"]
-    blocks = [f"{doc['short_description']}.", *prose(doc["description"])]
+    blocks = [f"{markdown(doc['short_description'])}.", *prose(doc["description"])]
     if doc.get("requirements"):
         blocks.append("Requires: " + "; ".join(markdown(item) for item in doc["requirements"]) + ".")
     if doc.get("options"):
@@ -151,8 +151,8 @@ class Pages(LinkProvider):
     """The pages of this collection, as seen from one of them."""
 
     def plugin_link(self, plugin: dom.PluginIdentifier) -> str | None:
-        namespace, _, name = plugin.fqcn.rpartition(".")
-        return f"../{plugin.type}/{name}.md" if namespace == COLLECTION and plugin.type in KINDS else None
+        ours = plugin.fqcn.startswith(COLLECTION + ".") and plugin.type in KINDS
+        return f"../{plugin.type}/{plugin.fqcn.removeprefix(COLLECTION + '.')}.md" if ours else None
 
 
 def linked(name: str, url: str | None) -> str:

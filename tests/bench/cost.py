@@ -40,7 +40,7 @@ def measure(master: Master, log: Path, *command: str | Path) -> Cost:
     on_master, begun = master.cpu(), time.monotonic()
     with log.open("w") as output:
         process = subprocess.Popen([str(word) for word in command], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
+        status, usage = os.wait4(process.pid, 0)[1:]
     process.returncode = os.waitstatus_to_exitcode(status)
     cost = Cost(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, master.cpu() - on_master)
     if process.returncode != 0:

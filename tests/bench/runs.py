@@ -53,5 +53,5 @@ def of_size(build: Path, count: int) -> Iterator[tuple[str, list[Pair]]]:
     """Yield what each kind of run for a fleet costs, as often as it was measured."""
     settle(build, BUSY)
     yield "first run", [pair(build, count)]
-    yield "re-run", [pair(build, count) for _ in range(REPEATS)]
+    yield "re-run", [pair(build, count) for repeat in range(REPEATS)]
     yield "one node more", [pair(build, count + 1)]
