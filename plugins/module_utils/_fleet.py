@@ -47,6 +47,7 @@ _KERNEL_ARG = re.compile(r"[!-~]+")
 _MAC_FORMS = re.compile(
     r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}"
 )
+_PATH = re.compile(r"(?:/[^\s/]+)+")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
 _PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
 
@@ -239,6 +240,10 @@ def parse(
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
         faults.add(master, "nfs_root_password_hash", "(hidden)", "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account")
+    for share in _list(common.get("nfs_root_shared")):
+        path = share.get("path") if isinstance(share, Mapping) else share
+        if not _PATH.fullmatch(str(path)):
+            faults.add(master, "nfs_root_shared", path, "is no absolute path without spaces; write {path: /srv/shared}")
     master_macs = _macs(faults, master, common.get("netboot_mac"), required=False)
     subnets = [(network, ipaddress.ip_network(network.cidr)) for network in networks.values()]
     gone = set(absent)

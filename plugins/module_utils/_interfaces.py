@@ -38,7 +38,8 @@ def _stanza(network: Network) -> str:
 def _unit(network: Network) -> str:
     length = ipaddress.IPv4Network(network.cidr).prefixlen
     link = f"[Link]\nMTUBytes={network.mtu}\n\n" if network.mtu else ""
-    return f"[Match]\nName={network.interface}\n\n{link}[Network]\nAddress={network.address}/{length}\n"
+    # Without IPv6 on the machine, waiting for an IPv6 address would hold up the boot.
+    return f"[Match]\nName={network.interface}\n\n{link}[Network]\nAddress={network.address}/{length}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
 
 
 #: How each manager of interfaces wants them.

@@ -11,6 +11,7 @@ ganesha-core-config(8).
 from __future__ import annotations
 
 import uuid
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +46,15 @@ def exports(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], shared: Iterab
         if node.name in roots
     ]
     networks = tuple(network.cidr for network in fleet.networks.values())
-    for number, item in enumerate(shared):
+    taken: set[int] = set()
+    for item in shared:
         name = f"shared{quote(item['path'], safe='')}"  # with a character that no node's name has
-        found.append(Export(name, SHARED_IDS + number, item["path"], networks, item.get("writable", True), item.get("trust_root", False)))
+        # From the path, since an id must not change when another directory joins or leaves.
+        number = SHARED_IDS + zlib.crc32(item["path"].encode()) % 5000
+        while number in taken:
+            number += 1
+        taken.add(number)
+        found.append(Export(name, number, item["path"], networks, item.get("writable", True), item.get("trust_root", False)))
     return found
 
 

@@ -147,6 +147,7 @@ def plan(layout: Layout, records: Mapping[str, Record], wanted: Mapping[str, Wan
             continue
         digests = _digests(_personal.entries(want.identity, settings))
         changed = [path for path, digest in digests.items() if record.entries.get(path) != digest]
+        changed += [path for path in record.entries if path not in digests]
         if record.accounts != accounts:
             changed += _personal.ACCOUNT_FILES
         if changed or record.ip != want.identity.ip:
@@ -184,8 +185,12 @@ def apply(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mappin
     """
     for name in todo.mount:
         _mount(layout, records[name])
+    spoiled = []
     for name, paths in todo.update.items():
-        _update(layout, records[name], wanted[name], settings, paths)
+        try:
+            _update(layout, records[name], wanted[name], settings, paths)
+        except OSError as error:  # such as a link that the node laid: its own loss, not the others'
+            spoiled.append(f"{name} ({error})")
     if todo.create and strategy == "auto":
         strategy = cheapest(layout)
     numbers = _free_numbers(records)
@@ -194,6 +199,8 @@ def apply(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mappin
             records[name] = _create(layout, wanted[name], settings, strategy, records.pop(name, None), numbers)
     finally:
         write_fstab(layout, records)
+    if spoiled:
+        raise RootError(f"these roots could not be updated, all others are up to date: {brief(spoiled)}")
 
 
 def predict(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapping[str, Wanted]) -> None:
@@ -289,15 +296,14 @@ def _room_for(layout: Layout, record: Record) -> None:
 
 def _update(layout: Layout, record: Record, want: Wanted, settings: _personal.Settings, paths: Iterable[str]) -> None:
     entries = _personal.entries(want.identity, settings)
-    try:
-        with _Tree(record.path) as tree:
-            for path in paths:
-                if path in entries:
-                    tree.put(path, entries[path])
-            if record.accounts != _accounts_digest(settings):
-                _put_accounts(tree, settings)
-    except OSError as error:
-        raise RootError(f"the root of {record.node} could not be updated: {error}; the others are untouched") from error
+    with _Tree(record.path) as tree:
+        for path in paths:
+            if path in entries:
+                tree.put(path, entries[path])
+            elif path in record.entries:
+                tree.drop(path)
+        if record.accounts != _accounts_digest(settings):
+            _put_accounts(tree, settings)
     record.ip, record.entries, record.accounts = want.identity.ip, _digests(entries), _accounts_digest(settings)
     save(layout, record)
 
@@ -375,7 +381,7 @@ def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purg
         write_fstab(layout, records)
         home = layout.home(name)
         if record.strategy == "copy" and os.path.isdir(record.path):
-            os.rename(record.path, os.path.join(home, "root"))
+            _run("mv", "--no-target-directory", record.path, os.path.join(home, "root"))  # another file system, perhaps
         elif os.path.isdir(record.path):
             os.rmdir(record.path)
         os.makedirs(layout.archive, mode=0o700, exist_ok=True)
@@ -471,6 +477,11 @@ class _Tree:
                     os.fchown(descriptor, entry.owner, entry.group)
                     os.fchmod(descriptor, entry.mode)
             os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+    def drop(self, path: str) -> None:
+        """Remove a file that is no longer wanted, such as a former user's keys; a directory may hold what is not ours and stays."""
+        with self._parent(path) as (parent, name), contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(name, dir_fd=parent)
 
     @contextlib.contextmanager
     def _parent(self, path: str) -> Iterator[tuple[int, str]]:

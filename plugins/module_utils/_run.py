@@ -45,13 +45,15 @@ def load(directory: str) -> State:
         return State()
 
 
-def vanished(state: State, wanted: Iterable[str], allowed: Iterable[str], most: int) -> list[str]:
+def vanished(state: State, wanted: Iterable[str], allowed: Iterable[str], most: int, partial: bool = False) -> list[str]:
     """The served nodes that the inventory no longer has.
 
     Raises C(RunError) when nodes vanish that are not C(allowed) by name and they are either all nodes or more than
-    C(most) per cent of them (one may always go).
+    C(most) per cent of them (one may always go), and when any vanish from a C(partial) run.
     """
     gone = sorted(set(state.nodes) - set(wanted))
+    if gone and partial:
+        raise RunError(f"a run with netboot_select removes nothing, but these nodes left the inventory: {brief(gone)}. Run once without a selection")
     surprising = sorted(set(gone) - set(allowed))
     share = max(1, len(state.nodes) * most // 100)
     if surprising and (len(surprising) > share or len(gone) == len(state.nodes)):
@@ -63,7 +65,9 @@ def vanished(state: State, wanted: Iterable[str], allowed: Iterable[str], most: 
     return gone
 
 
-def begin(directory: str, wanted: Iterable[str], allowed: Iterable[str], most: int, timeout: float) -> tuple[int, list[str]]:
+def begin(
+    directory: str, wanted: Iterable[str], allowed: Iterable[str], most: int, timeout: float, partial: bool = False
+) -> tuple[int, list[str]]:
     """Start a run: its number, and the nodes that it shall remove.
 
     Waits up to C(timeout) seconds for a run that is still at work. Nodes are remembered from the start, so that a run
@@ -76,7 +80,7 @@ def begin(directory: str, wanted: Iterable[str], allowed: Iterable[str], most: i
         with _locked(directory, max(0.0, deadline - time.monotonic())):
             state = load(directory)
             if state.finished or _silence(directory) > QUIET:
-                gone = vanished(state, wanted, allowed, most)
+                gone = vanished(state, wanted, allowed, most, partial)
                 _save(directory, State(state.number + 1, False, tuple(sorted(wanted | set(state.nodes)))))
                 return state.number + 1, gone
         if time.monotonic() > deadline:

@@ -34,6 +34,10 @@ options:
     description: Per cent of the served nodes that may leave the inventory in one run. One always may, all never.
     type: int
     default: 10
+  partial:
+    description: Whether the run is about some nodes only. Such a run is refused when nodes left the inventory, since it removes nothing.
+    type: bool
+    default: false
   timeout:
     description: Seconds to wait for another run.
     type: int
@@ -81,6 +85,7 @@ def main():
             "nodes": {"type": "list", "elements": "str", "required": True},
             "allow_removal": {"type": "list", "elements": "str", "default": []},
             "max_removals": {"type": "int", "default": 10},
+            "partial": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
             "run": {"type": "int"},
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
@@ -96,8 +101,8 @@ def main():
             _run.finish(directory, options["run"], nodes)
             module.exit_json(changed=False, run=options["run"])
         if module.check_mode:
-            module.exit_json(changed=False, removed=_run.vanished(_run.load(directory), nodes, allowed, most))
-        number, removed = _run.begin(directory, nodes, allowed, most, options["timeout"])
+            module.exit_json(changed=False, removed=_run.vanished(_run.load(directory), nodes, allowed, most, options["partial"]))
+        number, removed = _run.begin(directory, nodes, allowed, most, options["timeout"], options["partial"])
         module.exit_json(changed=False, run=number, removed=removed)
     except _run.RunError as error:
         module.fail_json(msg=str(error))

@@ -37,7 +37,7 @@ def test_networkd(fleet):
     assert {name: dict(unit[name]) for name in unit.sections()} == {
         "Match": {"Name": "eth1"},
         "Link": {"MTUBytes": "1400"},
-        "Network": {"Address": "10.0.33.1/24"},
+        "Network": {"Address": "10.0.33.1/24", "LinkLocalAddressing": "no", "IPv6AcceptRA": "no"},
     }
 
 

@@ -60,6 +60,6 @@ def test_ganesha_gives_each_client_what_the_kernel_would(fleet, roots):
     assert [wanted.search(block).groups() for block in blocks] == [
         ("1", "/srv/nfs/node1", "10.0.33.11", "RW", "No_Root_Squash"),
         ("2", "/srv/nfs/node2", "10.0.33.12", "RW", "No_Root_Squash"),
-        ("60000", "/home/mpi/cloud", "10.0.33.0/24", "RW", "Root_Squash"),
-        ("60001", "/srv/data", "10.0.33.0/24", "RO", "No_Root_Squash"),
+        ("60702", "/home/mpi/cloud", "10.0.33.0/24", "RW", "Root_Squash"),
+        ("64627", "/srv/data", "10.0.33.0/24", "RO", "No_Root_Squash"),
     ]

@@ -345,8 +345,28 @@ def test_a_root_that_cannot_be_updated_is_named(master):
     master.run("node1", "node2")
     subprocess.run(["mv", "etc", "moved"], cwd=master.root("node1"), check=True)
     (master.root("node1") / "etc").symlink_to("moved")
-    with pytest.raises(_roots.RootError, match="the root of node1 could not be updated"):
+    with pytest.raises(_roots.RootError, match=r"could not be updated, all others are up to date: node1 \("):
         master.run("node1", "node2", hosts="10.0.33.1 head\n")
+
+
+def test_one_root_that_cannot_be_updated_holds_up_no_other(master):
+    master.run("node1", "node2")
+    (master.root("node1") / "etc/hostname").parent.rename(master.root("node1") / "moved")
+    (master.root("node1") / "etc").symlink_to("moved")
+    with pytest.raises(_roots.RootError, match=r"node1 \("):
+        master.run("node1", "node2", hosts="10.0.33.1 head\n")
+    assert (master.root("node2") / "etc/bootyard/hosts").read_text() == "10.0.33.1 head\n"
+
+
+def test_a_user_who_left_gets_in_no_more(master):
+    keys = master.root("node1") / "home/mpi/.ssh/authorized_keys"
+    users = ({"name": "mpi", "uid": 9999, "authorized_keys": ("ssh-ed25519 AAAAmpi",)},)
+    master.run("node1", settings=_personal.Settings(users=users))
+    (keys.parent / "mine").write_text("the node's own")
+    assert keys.exists()
+    master.run("node1", settings=_personal.Settings())
+    assert not keys.exists()
+    assert (keys.parent / "mine").exists()
 
 
 @pytest.mark.parametrize("trap", ["fifo", "bytes", "short rows", "nothing"])
@@ -363,7 +383,7 @@ def test_a_node_cannot_break_the_run_with_its_accounts(master, trap):
             os.mkfifo(shadow)
     changed = _personal.Settings("$6$new", users=SETTINGS.users)
     if trap in ("fifo", "nothing"):
-        with pytest.raises(_roots.RootError, match="the root of node1 could not be updated"):
+        with pytest.raises(_roots.RootError, match=r"could not be updated, all others are up to date: node1 \("):
             master.run("node1", settings=changed)
     else:
         master.run("node1", settings=changed)

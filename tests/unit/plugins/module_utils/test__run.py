@@ -244,3 +244,11 @@ def test_a_run_killed_while_it_begins_leaves_a_state_that_can_be_read(home):
 def test_names_in_a_message_are_few():
     assert _run.brief(["a", "b"]) == "a, b"
     assert _run.brief("abcdefghijkl", 3) == "a, b, c and 9 more"
+
+
+def test_a_partial_run_is_refused_when_a_node_left(tmp_path):
+    number, _gone = _run.begin(str(tmp_path), ["node1", "node2"], [], 10, 1)
+    _run.finish(str(tmp_path), number, ["node1", "node2"])
+    with pytest.raises(_run.RunError, match="removes nothing, but these nodes left the inventory: node2"):
+        _run.begin(str(tmp_path), ["node1"], ["node2"], 100, 1, partial=True)
+    assert _run.begin(str(tmp_path), ["node1", "node2"], [], 10, 1, partial=True)[1] == []
