@@ -56,7 +56,6 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import FleetError, parse
 
 

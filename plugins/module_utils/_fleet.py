@@ -22,11 +22,22 @@ from typing import Any
 
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
 NODE_VARIABLES = frozenset(
-    "netboot_mac netboot_ip netboot_uuid netboot_profile netboot_kernel_args netboot_vars netboot_state netboot_bmc".split()
+    ["netboot_mac", "netboot_ip", "netboot_uuid", "netboot_profile", "netboot_kernel_args", "netboot_vars", "netboot_state", "netboot_bmc"]
 )
 MASTER_VARIABLES = frozenset(
-    "netboot_networks netboot_profiles netboot_images netboot_masters netboot_slaves netboot_select netboot_absent"
-    " netboot_allow_removal netboot_max_removals netboot_lock_timeout netboot_state_dir netboot_fleet netboot_run".split()
+    [
+        "netboot_networks",
+        "netboot_profiles",
+        "netboot_images",
+        "netboot_masters",
+        "netboot_slaves",
+        "netboot_select",
+        "netboot_absent",
+        "netboot_allow_removal",
+        "netboot_max_removals",
+        "netboot_lock_timeout",
+        "netboot_interface",
+    ]
 )
 
 BOOT_KINDS = ("nfs",)
@@ -37,16 +48,14 @@ BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
 #: Profiles and images that exist without being written down; an inventory adds to them or replaces them by name.
 DEFAULT_PROFILES: dict[str, dict[str, Any]] = {"debian-nfs": {"boot": "nfs", "image": "debian-12"}}
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
-IMAGE_KEYS = frozenset("suite arch mirror components packages extra_packages kernel_package".split())
+IMAGE_KEYS = frozenset(["suite", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _KERNEL_ARG = re.compile(r"[!-~]+")
-_MAC_FORMS = re.compile(
-    r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}"
-)
+_MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
 _PATH = re.compile(r"(?:/[^\s/]+)+")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
 _PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
@@ -239,7 +248,9 @@ def parse(
     profiles = _profiles(faults, master, common, images)
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
-        faults.add(master, "nfs_root_password_hash", "(hidden)", "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account")
+        faults.add(
+            master, "nfs_root_password_hash", "(hidden)", "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account"
+        )
     for share in _list(common.get("nfs_root_shared")):
         path = share.get("path") if isinstance(share, Mapping) else share
         if not _PATH.fullmatch(str(path)):
@@ -277,7 +288,9 @@ def _networks(faults, master, common, interfaces, fallback) -> dict[str, Network
     for i, (name, cidr) in enumerate(known):
         for other, other_cidr in known[:i]:
             if cidr.overlaps(other_cidr):
-                faults.add(master, f"netboot_networks.{name}.cidr", cidr, f"overlaps {other} ({other_cidr}); give each network its own range")
+                faults.add(
+                    master, f"netboot_networks.{name}.cidr", cidr, f"overlaps {other} ({other_cidr}); give each network its own range"
+                )
     return networks
 
 
@@ -351,7 +364,9 @@ def _interface(faults, master, where, wanted, own, interfaces) -> str | None:
 def _listed(interfaces) -> str:
     if interfaces is None:
         return "its interfaces are not known"
-    return "its interfaces are " + ", ".join(f"{name} ({', '.join(map(str, addresses)) or 'no address'})" for name, addresses in interfaces.items())
+    return "its interfaces are " + ", ".join(
+        f"{name} ({', '.join(map(str, addresses)) or 'no address'})" for name, addresses in interfaces.items()
+    )
 
 
 def _carried(interfaces, wanted, cidr) -> ipaddress.IPv4Address | None:
@@ -449,7 +464,12 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
 
 def _node_address(faults, name, address, network) -> None:
     cidr = ipaddress.IPv4Network(network.cidr)
-    what = {network.address: "the master's own", network.gateway: "the gateway's", str(cidr.network_address): "the network's", str(cidr.broadcast_address): "the broadcast"}
+    what = {
+        network.address: "the master's own",
+        network.gateway: "the gateway's",
+        str(cidr.network_address): "the network's",
+        str(cidr.broadcast_address): "the broadcast",
+    }
     if str(address) in what:
         faults.add(name, "netboot_ip", address, f"is {what[str(address)]} address on {network.name}; choose a free one in {network.cidr}")
     elif network.pool and ipaddress.IPv4Address(network.pool[0]) <= address <= ipaddress.IPv4Address(network.pool[1]):
@@ -522,7 +542,9 @@ def _kernel_args(faults, host, variable, value) -> tuple[str, ...]:
     args = value.split() if isinstance(value, str) else [str(item) for item in _list(value)]
     for arg in args:
         if not _KERNEL_ARG.fullmatch(arg):
-            faults.add(host, variable, arg, "holds a space or a character that no boot loader passes on; give one printable argument an entry")
+            faults.add(
+                host, variable, arg, "holds a space or a character that no boot loader passes on; give one printable argument an entry"
+            )
     return tuple(args)
 
 
@@ -561,7 +583,9 @@ def _given(spec: Mapping[str, Any], key: str, default: Any) -> Any:
 def _known_keys(faults, host, where, spec, known) -> None:
     for key in spec:
         if key not in known:
-            faults.add(host, f"{where}.{key}", "(hidden)" if where == "netboot_bmc" else spec[key], f"is not known here; there are {_names(known)}")
+            faults.add(
+                host, f"{where}.{key}", "(hidden)" if where == "netboot_bmc" else spec[key], f"is not known here; there are {_names(known)}"
+            )
 
 
 def _list(value: Any) -> list[Any]:

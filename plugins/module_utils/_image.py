@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ._fleet import natural
@@ -22,10 +22,17 @@ from ._fleet import natural
 RECIPE = 1
 
 #: Units that have no work on a diskless node, or would do harm there: the initramfs owns the network card of the root.
-MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
-    " networking.service rpcbind.service rpcbind.socket"
-).split()
+MASKED = [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "networking.service",
+    "rpcbind.service",
+    "rpcbind.socket",
+]
 
 #: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for NFS.
 INITRAMFS = "MODULES=netboot\nBOOT=nfs\nBUSYBOX=y\nCOMPRESS=zstd\n"
@@ -101,7 +108,7 @@ class Store:
                 "suite": image.suite,
                 "arch": image.arch,
                 "packages": sorted(image.packages),
-                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 **_boot_files(root, staging),
                 **_size(root),
             }

@@ -129,7 +129,11 @@ class FileSet:
             else:
                 _write(_staging(path), base64.b64decode(content), mode)
                 os.rename(_staging(path), path)
-        restored = {path: _digest(base64.b64decode(content)) for path, (content, _mode, own) in self.ledger.undo.items() if own and content is not None}
+        restored = {
+            path: _digest(base64.b64decode(content))
+            for path, (content, _mode, own) in self.ledger.undo.items()
+            if own and content is not None
+        }
         files = {path: digest for path, digest in self.ledger.files.items() if path not in self.ledger.undo}
         self.ledger = Ledger({**files, **restored})
         self._save()

@@ -95,7 +95,10 @@ def load(layout: Layout) -> dict[str, Record]:
     records = {}
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(layout.roots):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream:
+            with (
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+                open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream,
+            ):
                 records[entry.name] = Record(**json.load(stream))
     return records
 
@@ -155,7 +158,9 @@ def plan(layout: Layout, records: Mapping[str, Record], wanted: Mapping[str, Wan
         if record.strategy == "overlay" and record.path not in mounted:
             todo.mount.append(name)
     if foreign:
-        raise RootError(f"these directories are not of this collection's making and in the way of node roots: {brief(foreign)}; move them away")
+        raise RootError(
+            f"these directories are not of this collection's making and in the way of node roots: {brief(foreign)}; move them away"
+        )
     return todo
 
 
@@ -177,7 +182,9 @@ def mounts() -> dict[str, str]:
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def apply(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapping[str, Wanted], settings: _personal.Settings, strategy: str) -> None:
+def apply(
+    layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapping[str, Wanted], settings: _personal.Settings, strategy: str
+) -> None:
     """Mount, update and create roots as planned; C(records) is brought up to date.
 
     Roots that exist are never replaced. When one cannot be made, it is gone again before C(RootError) is raised, and
@@ -242,7 +249,9 @@ def cheapest(layout: Layout) -> str:
     return "overlay" if done.returncode == 0 else "copy"
 
 
-def _create(layout: Layout, want: Wanted, settings: _personal.Settings, strategy: str, leftover: Record | None, numbers: Iterator[int]) -> Record:
+def _create(
+    layout: Layout, want: Wanted, settings: _personal.Settings, strategy: str, leftover: Record | None, numbers: Iterator[int]
+) -> Record:
     name = want.identity.name
     if leftover:
         _discard(layout, leftover)
@@ -398,7 +407,11 @@ def expired(layout: Layout, days: int) -> list[str]:
     except FileNotFoundError:
         return []
     limit = time.time() - days * 86400
-    return sorted(os.path.join(layout.archive, entry) for entry in entries if entry.rpartition(".")[2].isdigit() and int(entry.rpartition(".")[2]) < limit)
+    return sorted(
+        os.path.join(layout.archive, entry)
+        for entry in entries
+        if entry.rpartition(".")[2].isdigit() and int(entry.rpartition(".")[2]) < limit
+    )
 
 
 def _discard(layout: Layout, record: Record) -> None:

@@ -53,7 +53,9 @@ def vanished(state: State, wanted: Iterable[str], allowed: Iterable[str], most: 
     """
     gone = sorted(set(state.nodes) - set(wanted))
     if gone and partial:
-        raise RunError(f"a run with netboot_select removes nothing, but these nodes left the inventory: {brief(gone)}. Run once without a selection")
+        raise RunError(
+            f"a run with netboot_select removes nothing, but these nodes left the inventory: {brief(gone)}. Run once without a selection"
+        )
     surprising = sorted(set(gone) - set(allowed))
     share = max(1, len(state.nodes) * most // 100)
     if surprising and (len(surprising) > share or len(gone) == len(state.nodes)):
@@ -84,7 +86,9 @@ def begin(
                 _save(directory, State(state.number + 1, False, tuple(sorted(wanted | set(state.nodes)))))
                 return state.number + 1, gone
         if time.monotonic() > deadline:
-            raise RunError(f"run {state.number} is still at work on this master; wait for it, or raise netboot_lock_timeout ({timeout:g} s)")
+            raise RunError(
+                f"run {state.number} is still at work on this master; wait for it, or raise netboot_lock_timeout ({timeout:g} s)"
+            )
         time.sleep(0.5)
 
 
@@ -104,7 +108,9 @@ def turn(directory: str, number: int | None, timeout: float = 600) -> Iterator[N
     with _locked(directory, timeout):
         newest = load(directory).number
         if number is not None and number != newest:
-            raise RunError(f"run {newest} has taken over from this one ({number}); nothing was changed here. Run again if your inventory is the newer one")
+            raise RunError(
+                f"run {newest} has taken over from this one ({number}); nothing was changed here. Run again if your inventory is the newer one"
+            )
         with contextlib.suppress(FileNotFoundError):
             os.utime(_state_file(directory))
         umask = os.umask(0o022)
@@ -132,7 +138,9 @@ def _locked(directory: str, timeout: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise RunError(f"another run is at work on this master and holds {lock.name}; wait for it to end and run again") from None
+                    raise RunError(
+                        f"another run is at work on this master and holds {lock.name}; wait for it to end and run again"
+                    ) from None
                 time.sleep(0.1)
         yield
 

@@ -139,7 +139,13 @@ def _probe_ganesha(count: int) -> str | None:
     return None if len(listed) == count else f"Ganesha exports {len(listed)} directories instead of {count}"
 
 
-PROBES: dict[str, Callable[..., str | None]] = {"dhcp": _probe_dhcp, "tftp": _probe_tftp, "nfs": _probe_nfs, "ganesha": _probe_ganesha, "tcp": _probe_tcp}
+PROBES: dict[str, Callable[..., str | None]] = {
+    "dhcp": _probe_dhcp,
+    "tftp": _probe_tftp,
+    "nfs": _probe_nfs,
+    "ganesha": _probe_ganesha,
+    "tcp": _probe_tcp,
+}
 
 
 def tftp_size(address: str, path: str, timeout: float = 2.0) -> int:

@@ -200,7 +200,6 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
 
 
@@ -249,7 +248,13 @@ def absent(options, dry):
     if not dry:
         _roots.leave(layout, records, gone, options["purge"])
         _roots.remove_expired(old)
-    return {"changed": bool(gone or old), "created": [], "updated": {}, "removed": gone, "diff": {"before": _lines(gone + old), "after": ""}}
+    return {
+        "changed": bool(gone or old),
+        "created": [],
+        "updated": {},
+        "removed": gone,
+        "diff": {"before": _lines(gone + old), "after": ""},
+    }
 
 
 def _refuse_busy(options, records):
@@ -260,7 +265,10 @@ def _refuse_busy(options, records):
 
 
 def _settings(options):
-    users = tuple({**user, "authorized_keys": tuple(filter(None, [user.pop("ssh_public_key"), *user["authorized_keys"]]))} for user in options["users"])
+    users = tuple(
+        {**user, "authorized_keys": tuple(filter(None, [user.pop("ssh_public_key"), *user["authorized_keys"]]))}
+        for user in options["users"]
+    )
     shared = tuple({**share, "mount": share["mount"] or share["path"]} for share in options["shared"])
     return _personal.Settings(options["password_hash"], tuple(options["authorized_keys"]), tuple(options["tmpfs"]), shared, users)
 
@@ -286,7 +294,7 @@ def _public(record):
 
 def _diff(todo):
     """What changes, one line a root."""
-    after = {name: "new root" for name in todo.create}
+    after = dict.fromkeys(todo.create, "new root")
     after |= {name: "new address" if not paths else ", ".join(paths) for name, paths in todo.update.items()}
     after |= {name: "mounted" for name in todo.mount if name not in after}
     return {"before": "", "after": "".join(f"{name}: {what}\n" for name, what in after.items())}

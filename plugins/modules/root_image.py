@@ -98,7 +98,6 @@ built:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _run
 
 

@@ -74,7 +74,6 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bootyard.netboot.plugins.module_utils import _run
 
 

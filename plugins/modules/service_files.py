@@ -172,7 +172,6 @@ activated:
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _services
 
 MOST = 50
@@ -232,8 +231,10 @@ def reconcile(options, dry):
     idle = bool(service) and not (_services.is_enabled(service) and _services.is_active(service))
     activated = bool(service) and (bool(changes) or file_set.pending or idle)
     if not dry and (changes or activated or file_set.pending):
-        activation = (lambda: activate(options, changes), lambda: revive(options, idle)) if activated else (None, None)
-        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=files if options["prune"] else {*files, *file_set.ledger.files})
+        how = "restart" if any(change.path in options["restart_for"] for change in changes) else options["reload"]
+        activation = (lambda: activate(options, how), lambda: revive(options, how, idle)) if activated else (None, None)
+        kept = files if options["prune"] else {*files, *file_set.ledger.files}
+        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=kept)
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
@@ -243,19 +244,18 @@ def reconcile(options, dry):
     }
 
 
-def activate(options, changes):
+def activate(options, how):
     """Let the service take over its files and prove that it serves them."""
-    restart = any(change.path in options["restart_for"] for change in changes)
-    _services.activate(options["service"], "restart" if restart else options["reload"])
+    _services.activate(options["service"], how)
     _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
 
 
-def revive(options, was_idle):
+def revive(options, how, was_idle):
     """Let the service go on with its previous files, as far as it ran before."""
     if was_idle:
         _services.disable(options["service"])
     else:
-        _services.activate(options["service"], "restart" if options["restart_for"] else options["reload"])
+        _services.activate(options["service"], how)
 
 
 def checker(command):

@@ -39,7 +39,9 @@ def test_what_one_writes_is_in_its_own_root_and_in_no_other(running):
     assert running.on_master("cat /srv/nfs/node1/root/mark") == "mine"
     for node in others:
         running.on(node, "test ! -e /root/mark")
-    assert running.on_master("find /srv/netboot/images/*/current/root -newer /srv/netboot/images/debian-12/current/manifest.json | head") == ""
+    assert (
+        running.on_master("find /srv/netboot/images/*/current/root -newer /srv/netboot/images/debian-12/current/manifest.json | head") == ""
+    )
 
 
 @pytest.mark.parametrize("version", ["3,nolock", "4.2"])

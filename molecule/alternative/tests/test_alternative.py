@@ -48,7 +48,10 @@ def test_nodes_reach_the_outside_with_the_masters_address(host):
     with machine(BRIDGE, THIN1[1], 28) as node:
         assert node.run("ip", "route", "add", "default", "via", SERVER).returncode == 0
         server = subprocess.Popen(["python3", "-c", echo.format(outside)], stdout=subprocess.PIPE, text=True)
-        assert node.run("python3", "-c", f"import socket, time; time.sleep(1); socket.create_connection(('{outside}', 7777), 10)").returncode == 0
+        assert (
+            node.run("python3", "-c", f"import socket, time; time.sleep(1); socket.create_connection(('{outside}', 7777), 10)").returncode
+            == 0
+        )
         assert server.communicate(timeout=20)[0].strip() == own
 
 

@@ -27,7 +27,10 @@ def test_all_faults_are_named_at_once_and_nothing_is_touched():
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ("{netboot_networks: {cluster: {cidr: 10.77.12.0/24, interface: eth9}}}", "netboot_networks.cluster.interface = 'eth9': does not exist on master12; its interfaces are"),
+        (
+            "{netboot_networks: {cluster: {cidr: 10.77.12.0/24, interface: eth9}}}",
+            "netboot_networks.cluster.interface = 'eth9': does not exist on master12; its interfaces are",
+        ),
         ("{netboot_networks: {cluster: {cidr: 10.99.0.0/24, address: 10.99.0.1}}}", "no interface of master12 has the address 10.99.0.1"),
         ("{nfs_root_password_hash: hunter2}", "nfs_root_password_hash"),
     ],

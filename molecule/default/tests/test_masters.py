@@ -10,8 +10,16 @@ from clients import boot, is_served, machine
 from plays import play
 
 MASTERS = {
-    "master12": {"bridge": "by-mol12", "server": "10.77.12.1", "nodes": {f"node{i}": (f"52:54:00:12:00:0{i}", f"10.77.12.1{i}") for i in (1, 2, 3)}},
-    "master13": {"bridge": "by-mol13", "server": "10.77.13.13", "nodes": {f"thin{i}": (f"52:54:00:13:00:0{i}", f"10.77.13.{i}") for i in (1, 2)}},
+    "master12": {
+        "bridge": "by-mol12",
+        "server": "10.77.12.1",
+        "nodes": {f"node{i}": (f"52:54:00:12:00:0{i}", f"10.77.12.1{i}") for i in (1, 2, 3)},
+    },
+    "master13": {
+        "bridge": "by-mol13",
+        "server": "10.77.13.13",
+        "nodes": {f"thin{i}": (f"52:54:00:13:00:0{i}", f"10.77.13.{i}") for i in (1, 2)},
+    },
 }
 INVENTORY = "--inventory=molecule/shared/inventory"
 SECRET = "canaryhashthatmustnotappear"
@@ -75,7 +83,12 @@ def test_tftp_refuses_uploads_and_ways_out(host, site, tmp_path):
     _mac, ip = next(iter(site["nodes"].values()))
     with machine(site["bridge"], ip, 28) as node:
         for target in ("new", "pxelinux.0"):
-            assert node.run("curl", "--silent", "--max-time", "20", "--upload-file", str(upload), f"tftp://{site['server']}/{target}").returncode != 0
+            assert (
+                node.run(
+                    "curl", "--silent", "--max-time", "20", "--upload-file", str(upload), f"tftp://{site['server']}/{target}"
+                ).returncode
+                != 0
+            )
         for path in ("../etc/passwd", "/../../etc/passwd", "//etc/passwd", "..%2fetc/passwd"):
             assert node.tftp(site["server"], path) is None
     assert not host.file("/srv/tftp/new").exists
@@ -137,7 +150,8 @@ def test_an_image_is_described_and_leaves_no_mount(host, site):
 
 
 def test_the_second_run_touches_nothing(host, name):
-    state = "find /etc /srv/tftp /srv/netboot /var/lib/bootyard/files -xdev -type f -printf '%p %i %T@ %m\\n' | sort; pgrep -x 'kea-dhcp4|in.tftpd|ganesha.nfsd'"
+    files = "find /etc /srv/tftp /srv/netboot /var/lib/bootyard/files -xdev -type f -printf '%p %i %T@ %m\\n' | sort"
+    state = f"{files}; pgrep -x 'kea-dhcp4|in.tftpd|ganesha.nfsd'"
     before = host.check_output(state)
     again = play("site.yml", INVENTORY, f"--limit={name}")
     assert (again.code, again.changed) == (0, ())

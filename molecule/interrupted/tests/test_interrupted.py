@@ -43,7 +43,9 @@ def served_sets() -> list[set[str]]:
     return [*found, set(re.findall(r"/srv/nfs/(\w+)", configs))]
 
 
-@pytest.mark.parametrize("task", ["Make the roots", "Export with Ganesha", "Serve addresses and boot files", "Tell every node what to boot"])
+@pytest.mark.parametrize(
+    "task", ["Make the roots", "Export with Ganesha", "Serve addresses and boot files", "Tell every node what to boot"]
+)
 def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
     run = start(MORE)
     for line in run.stdout:
@@ -69,7 +71,9 @@ def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
     codes = [run.returncode for run in runs]
     assert 0 in codes
     for code, output in zip(codes, outputs, strict=True):
-        assert code == 0 or "has taken over from this one" in output or "still at work" in output or "no longer in the inventory" in output, output
+        assert (
+            code == 0 or "has taken over from this one" in output or "still at work" in output or "no longer in the inventory" in output
+        ), output
     assert bystander_is_served()
     last = converge(MORE)
     assert last.code == 0, last.messages

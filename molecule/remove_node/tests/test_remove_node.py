@@ -20,7 +20,9 @@ def node4() -> None:
 def is_gone() -> bool:
     """Whether nothing of the fourth node is left but its archive."""
     answer = boot(BRIDGE, NODE4[0])
-    files = host().run("grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/netboot/common")
+    files = host().run(
+        "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/netboot/common"
+    )
     with machine(BRIDGE, NODE4[1]) as node:
         mounts = node.mounts(SERVER, "/srv/nfs/node4")
     roots = host().file("/srv/nfs/node4").exists or host().file("/srv/netboot/roots/node4").exists
@@ -58,7 +60,10 @@ def test_an_absent_node_is_removed_and_purged_on_request(node4):
     ("arguments", "message"),
     [
         (["--extra-vars=netboot_slaves=nobody"], "3 of 3 nodes are no longer in the inventory"),
-        ([inventory("remove_node", "one_left.yml"), "--extra-vars=netboot_slaves=slaves12half"], "2 of 3 nodes are no longer in the inventory: node2, node3"),
+        (
+            [inventory("remove_node", "one_left.yml"), "--extra-vars=netboot_slaves=slaves12half"],
+            "2 of 3 nodes are no longer in the inventory: node2, node3",
+        ),
     ],
     ids=["all", "most"],
 )
