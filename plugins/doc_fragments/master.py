@@ -20,5 +20,5 @@ options:
     type: path
     default: /var/lib/bootyard
 author:
-  - Bootyard contributors
+  - Bootyard contributors (@bootyard)
 """

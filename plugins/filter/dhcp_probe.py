@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: dhcp_probe
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: A question to the DHCP server and its right answer
 version_added: 1.0.0
 description: Returns the C(probe) of M(bootyard.netboot.service_files) for the first node; nothing when there is none.

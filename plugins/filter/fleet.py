@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: fleet
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: Turn inventory variables into the validated fleet
 version_added: 1.0.0
 description:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: fleet_hosts
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The names of the fleet as lines of a hosts file
 version_added: 1.0.0
 description: The master and every node, each with its domain where it has one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: interface_files
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The master's addresses as files of its network manager
 version_added: 1.0.0
 description: Gives each dedicated interface the master's address on its network.

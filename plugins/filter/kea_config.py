@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: kea_config
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The fleet as a configuration of Kea's DHCPv4 server
 version_added: 1.0.0
 description: Returns the text of C(kea-dhcp4.conf), one line a reservation.

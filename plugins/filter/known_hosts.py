@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: known_hosts
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The SSH host keys of the nodes
 version_added: 1.0.0
 description: Returns the text of an ssh_known_hosts file, so that the first login to a node asks nothing.

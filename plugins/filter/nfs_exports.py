@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: nfs_exports
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The exports of all roots and shared directories
 version_added: 1.0.0
 description: Each root is exported to the address of its node alone, each shared directory to all networks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pxelinux_files
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The PXELINUX configuration of every node
 version_added: 1.0.0
 description: Returns one file for each network card of each node that has a root.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: root_nodes
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: The nodes as M(bootyard.netboot.node_roots) takes them
 version_added: 1.0.0
 description: Leaves out absent nodes and, with a selection, those that were not selected.

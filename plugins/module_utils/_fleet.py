@@ -356,7 +356,7 @@ def _interface(faults, master, where, wanted, own, interfaces) -> str | None:
             return faults.add(master, f"{where}.interface", wanted, f"does not exist on {master}; {_listed(interfaces)}")
         return wanted
     for name, addresses in interfaces.items():
-        if any(str(address).split("/")[0] == str(own) for address in addresses):
+        if any(str(address).split("/", maxsplit=1)[0] == str(own) for address in addresses):
             return str(name)
     return faults.add(master, f"{where}.interface", None, f"no interface of {master} has the address {own}; {_listed(interfaces)}")
 

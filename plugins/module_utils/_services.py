@@ -54,7 +54,7 @@ def disable(unit: str) -> None:
 def probe(wanted: Mapping[str, Mapping[str, Any]]) -> None:
     """Ask the service until each probe in C(wanted) (see C(PROBES)) is content; raises C(ServiceError) if one stays unhappy."""
     for kind, options in wanted.items():
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE + options.get("count", 0) / 100  # many exports take their time
         while complaint := PROBES[kind](**options):
             if time.monotonic() > deadline:
                 raise ServiceError(f"the {kind} probe failed: {complaint}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ipmi_power_info
-author: Bootyard contributors
+author: Bootyard contributors (@bootyard)
 short_description: Ask a BMC whether its machine is on
 version_added: 1.0.0
 description:

@@ -226,7 +226,7 @@ def present(options, dry):
     todo = _roots.plan(layout, records, wanted, settings, options["prune"])
     if dry:
         _roots.predict(layout, todo, records, wanted)
-    elif not todo.empty:
+    else:
         _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
     return {
         "changed": not todo.empty,

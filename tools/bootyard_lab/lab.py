@@ -78,7 +78,9 @@ def ssh(node: Node, command: str, timeout: float = 60) -> subprocess.CompletedPr
         "UserKnownHostsFile": STATE / "known_hosts",
     }
     flags = [f"-o{key}={value}" for key, value in options.items()]
-    return subprocess.run(["ssh", "-F", "none", *flags, f"root@{node.ip}", command], capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        ["ssh", "-F", "none", *flags, f"root@{node.ip}", command], capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def _tool(name: str) -> str:

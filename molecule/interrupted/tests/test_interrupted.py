@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import pytest
-from clients import is_served
-from masters import BRIDGE, INVENTORY, SERVER, bystander_is_served, converge, host, inventory
+from clients import is_served, machine
+from masters import BRIDGE, BYSTANDER, INVENTORY, SERVER, bystander_is_served, converge, host, inventory
 from plays import ROOT, command, environment
 
 MORE = inventory("interrupted")
@@ -81,3 +81,16 @@ def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
     assert converge("--extra-vars={netboot_allow_removal: [node5, node6], nfs_root_purge: true}").code == 0
     assert served_sets() == [SET] * 5
     assert bystander_is_served()
+
+
+def test_a_master_that_restarts_serves_again():
+    subprocess.run(["docker", "restart", "bootyard-mol-master12"], check=True, capture_output=True)
+    deadline = time.monotonic() + 120
+    while not (bystander_is_served() and host().run("systemctl is-active nfs-ganesha").rc == 0):
+        assert time.monotonic() < deadline
+        time.sleep(2)
+    with machine(BRIDGE, BYSTANDER[1]) as node:
+        assert node.mounts(SERVER, "/srv/nfs/node1/etc")
+        assert not node.mounts(SERVER, "/srv/nfs/node2")
+    # The engine writes a container's /etc/hosts anew; all else is as it was.
+    assert set(converge().changed) <= {"Know the nodes by name"}

@@ -62,7 +62,7 @@ def kill(child):
 
 
 def test_numbers_grow(home):
-    assert [whole_run(home)[0] for _ in range(3)] == [1, 2, 3]
+    assert [whole_run(home)[0] for _attempt in range(3)] == [1, 2, 3]
 
 
 def test_a_killed_run_leaves_no_lock(home):
@@ -129,12 +129,12 @@ def test_two_processes_never_have_their_turn_together(home, tmp_path):
     count.write_text("0")
 
     def add():
-        for _ in range(20):
+        for _attempt in range(20):
             with _run.turn(home, None):
                 count.write_text(str(int(count.read_text()) + 1))
 
     children = []
-    for _ in range(3):
+    for _attempt in range(3):
         child = os.fork()
         if not child:
             os._exit(in_child(add))
