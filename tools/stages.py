@@ -37,7 +37,7 @@ def lanes() -> list[list[Stage]]:
         Stage("sanity", ("tools/sanity",)),
     ]
     if (ROOT / "molecule").exists():
-        code.append(Stage("molecule", ("molecule", "test", "--all")))
+        code.append(Stage("molecule", ("tools/scenarios",)))
     machines = [pytest(path.name) for path in sorted((ROOT / "tests").iterdir()) if path.name != "unit" and any(path.rglob("test_*.py"))]
     return [code, machines]
 
