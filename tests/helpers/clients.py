@@ -11,7 +11,7 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire
 
 def boot(bridge: str, mac: str) -> _dhcp_wire.Answer | None:
     """What a PXE ROM is told: a whole DHCP exchange, sent into the master's network from outside of the master."""
-    return _dhcp_wire.lease(bridge, mac, _dhcp_wire.pxe_options())
+    return _dhcp_wire.lease(bridge, mac, _dhcp_wire.pxe_options(), timeout=8)
 
 
 class Machine:
