@@ -34,6 +34,10 @@ options:
   interface:
     description: The interface of networks that name none.
     type: str
+  release:
+    description: The master's Debian, which decides which boot loaders it has.
+    type: int
+    default: 12
   absent:
     description: Nodes to treat as C(netboot_state=absent).
     type: list
@@ -50,7 +54,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(master), C(master_macs); C(networks), C(profiles) and C(images) by name; the names in C(images_in_use), C(present) and C(absent).
+    - >-
+      C(master), C(master_macs); C(networks), C(profiles), C(images) and C(binaries) by name;
+      the names in C(images_in_use), C(present), C(rooted) and C(absent).
     - C(nodes) is a JSON text, which Ansible passes on faster than data; use P(ansible.builtin.from_json#filter) to look into it.
   type: dict
 """
@@ -59,11 +65,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import FleetError, parse
 
 
-def fleet(hostvars, slaves, master, interfaces=None, interface=None, absent=()):
+def fleet(hostvars, slaves, master, interfaces=None, interface=None, absent=(), release=12):
     """Documented above."""
     addresses = None if interfaces is None else interface_addresses(interfaces)
     try:
-        return parse(hostvars, slaves, master, addresses, interface or None, absent).to_dict()
+        return parse(hostvars, slaves, master, addresses, interface or None, absent, int(release)).to_dict()
     except FleetError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -8,7 +8,7 @@ name: root_nodes
 author: Bootyard contributors (@bootyard)
 short_description: The nodes as M(bootyard.netboot.node_roots) takes them
 version_added: 1.0.0
-description: Leaves out absent nodes and, with a selection, those that were not selected.
+description: Leaves out nodes that have no root here, absent ones and, with a selection, those that were not selected.
 positional: selected
 options:
   _input:
@@ -42,7 +42,7 @@ from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fle
 def root_nodes(fleet, selected=()):
     """Documented above."""
     fleet, chosen = Fleet.from_dict(fleet), set(selected)
-    return [_entry(fleet, node) for node in fleet.present if not chosen or node.name in chosen]
+    return [_entry(fleet, node) for node in fleet.rooted if not chosen or node.name in chosen]
 
 
 def _entry(fleet, node):

@@ -20,15 +20,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._loaders import BINARIES, LOADERS, LOADERS_OF
+
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
 NODE_VARIABLES = frozenset(
-    ["netboot_mac", "netboot_ip", "netboot_uuid", "netboot_profile", "netboot_kernel_args", "netboot_vars", "netboot_state", "netboot_bmc"]
+    [
+        "netboot_mac",
+        "netboot_ip",
+        "netboot_uuid",
+        "netboot_profile",
+        "netboot_loader",
+        "netboot_kernel_args",
+        "netboot_vars",
+        "netboot_state",
+        "netboot_bmc",
+    ]
 )
 MASTER_VARIABLES = frozenset(
     [
         "netboot_networks",
         "netboot_profiles",
         "netboot_images",
+        "netboot_binaries",
         "netboot_masters",
         "netboot_slaves",
         "netboot_select",
@@ -40,13 +53,22 @@ MASTER_VARIABLES = frozenset(
     ]
 )
 
-BOOT_KINDS = ("nfs",)
 STATES = ("present", "absent")
-UNKNOWN_POLICIES = ("address", "ignore")
+MODES = ("own", "proxy")
+UNKNOWN_POLICIES = ("address", "boot", "ignore")
 BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
 
 #: Profiles and images that exist without being written down; an inventory adds to them or replaces them by name.
-DEFAULT_PROFILES: dict[str, dict[str, Any]] = {"debian-nfs": {"boot": "nfs", "image": "debian-12"}}
+DEFAULT_PROFILES: dict[str, dict[str, Any]] = {
+    "debian-nfs": {"boot": "nfs", "image": "debian-12"},
+    "local": {"boot": "local"},
+}
+#: The keys of a profile, by its kind.
+_PROFILE_KEYS = {
+    "nfs": {"boot", "loader", "kernel_args", "image"},
+    "http": {"boot", "loader", "kernel_args", "kernel", "initrd", "pxelinux_config", "pxelinux_prefix"},
+    "local": {"boot"},
+}
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
 IMAGE_KEYS = frozenset(["suite", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
 
@@ -57,6 +79,10 @@ _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _KERNEL_ARG = re.compile(r"[!-~]+")
 _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
 _PATH = re.compile(r"(?:/[^\s/]+)+")
+#: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
+_FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%:/-]+")
+_IPXE_WORD = re.compile(r"\$\{.*\}|\|\||&&")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
 _PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
 
@@ -99,16 +125,27 @@ class Network:
     mtu: int | None = None
     lease_time: int = 3600
     unknown: str = "address"
+    mode: str = "own"
+    allow_default_route: bool = False
+    allow_other_dhcp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a kind of node boots: over NFS from an image."""
+    """How a kind of node boots: an image as its NFS root, a kernel over HTTP, or its local disk.
+
+    C(kernel) and C(initrd) are URLs or paths below the HTTP root; the other fields of a kind are empty.
+    """
 
     name: str
     boot: str
-    image: str
+    image: str = ""
+    loader: str = "auto"
     kernel_args: tuple[str, ...] = ()
+    kernel: str = ""
+    initrd: tuple[str, ...] = ()
+    pxelinux_config: str = ""
+    pxelinux_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +167,7 @@ class Node:
     network: str
     profile: str
     uuid: str | None = None
+    loader: str = ""
     kernel_args: tuple[str, ...] = ()
     state: str = "present"
     bmc: Bmc | None = None
@@ -137,13 +175,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All that the master serves. Names are unique; every node's network, profile and image exists."""
+    """All that the master serves. Names are unique; every node's network, profile and image exists.
+
+    C(binaries) are the boot loader files that this master can publish: by name, C(path) with C(package) where Debian has
+    it, or C(src) with C(sha256) where the operator brings it.
+    """
 
     master: str
     master_macs: tuple[str, ...] = ()
     networks: Mapping[str, Network] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    binaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
 
     @property
@@ -151,9 +194,26 @@ class Fleet:
         """The nodes that are to be served."""
         return tuple(node for node in self.nodes if node.state == "present")
 
+    @property
+    def rooted(self) -> tuple[Node, ...]:
+        """The nodes that are to have a root here."""
+        return tuple(node for node in self.present if self.profiles[node.profile].boot == "nfs")
+
+    def node_of(self, mac: str) -> Node | None:
+        """The served node that has the card."""
+        return next((node for node in self.present if mac in node.macs), None)
+
     def image_of(self, node: Node) -> str:
         """The name of the image that the node's profile boots."""
         return self.profiles[node.profile].image
+
+    def loader_of(self, node: Node) -> str:
+        """The boot loader that is asked for the node."""
+        return node.loader or self.profiles[node.profile].loader
+
+    def kernel_args_of(self, node: Node) -> tuple[str, ...]:
+        """The kernel arguments that the inventory gives the node."""
+        return self.profiles[node.profile].kernel_args + node.kernel_args
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as Ansible variables and JSON hold it; L(from_dict) is its inverse.
@@ -167,8 +227,10 @@ class Fleet:
             "networks": {name: _plain(network) for name, network in self.networks.items()},
             "profiles": {name: _plain(profile) for name, profile in self.profiles.items()},
             "images": {name: dict(image) for name, image in self.images.items()},
-            "images_in_use": sorted({self.image_of(node) for node in self.present}),
+            "images_in_use": sorted({self.image_of(node) for node in self.rooted}),
+            "binaries": {name: dict(binary) for name, binary in self.binaries.items()},
             "present": [node.name for node in self.present],
+            "rooted": [node.name for node in self.rooted],
             "absent": [node.name for node in self.nodes if node.state == "absent"],
             "nodes": json.dumps([_plain(node) for node in self.nodes]),
         }
@@ -182,6 +244,7 @@ class Fleet:
             networks={name: _record(Network, item) for name, item in data["networks"].items()},
             profiles={name: _record(Profile, item) for name, item in data["profiles"].items()},
             images={name: dict(item) for name, item in data["images"].items()},
+            binaries={name: dict(item) for name, item in data["binaries"].items()},
             nodes=tuple(_record(Node, item) for item in json.loads(data["nodes"])),
         )
 
@@ -231,13 +294,14 @@ def parse(
     interfaces: Mapping[str, Iterable[str]] | None = None,
     interface: str | None = None,
     absent: Iterable[str] = (),
+    release: int = 12,
 ) -> Fleet:
     """The fleet that an inventory describes.
 
     C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
     C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
     None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
-    Nodes in C(absent) are treated as C(netboot_state=absent).
+    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian.
 
     Raises C(FleetError) with every fault of the whole inventory.
     """
@@ -246,6 +310,7 @@ def parse(
     networks = _networks(faults, master, common, interfaces, interface)
     images = _images(faults, master, common)
     profiles = _profiles(faults, master, common, images)
+    binaries = _binaries(faults, master, common, release)
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
         faults.add(
@@ -266,7 +331,7 @@ def parse(
     _unique(faults, master, master_macs, networks, nodes)
     if faults:
         raise FleetError(faults)
-    return Fleet(master, master_macs, networks, profiles, images, tuple(nodes))
+    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes))
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
@@ -328,6 +393,11 @@ def _network(faults, master, name, spec, interfaces, fallback) -> Network | None
     mtu = _number(faults, master, f"{where}.mtu", spec.get("mtu"), 68, 65535)
     lease = _number(faults, master, f"{where}.lease_time", _given(spec, "lease_time", 3600), 60, 2**32 - 2)
     unknown = _choice(faults, master, f"{where}.unknown", spec.get("unknown", "address"), UNKNOWN_POLICIES)
+    mode = _choice(faults, master, f"{where}.mode", spec.get("mode", "own"), MODES)
+    if mode == "own" and unknown == "boot" and not spec.get("pool"):
+        faults.add(master, f"{where}.unknown", unknown, "needs addresses for the machines that it boots; give the network a pool")
+    if mode == "proxy" and spec.get("pool"):
+        faults.add(master, f"{where}.pool", spec["pool"], "has no use beside the site's own DHCP server; take it out, or write mode: own")
     return Network(
         name=name,
         cidr=str(cidr),
@@ -341,6 +411,9 @@ def _network(faults, master, name, spec, interfaces, fallback) -> Network | None
         mtu=mtu,
         lease_time=lease,
         unknown=unknown,
+        mode=mode,
+        allow_default_route=_yes(faults, master, f"{where}.allow_default_route", spec.get("allow_default_route")),
+        allow_other_dhcp=_yes(faults, master, f"{where}.allow_other_dhcp", spec.get("allow_other_dhcp")),
     )
 
 
@@ -421,14 +494,55 @@ def _profiles(faults, master, common, images) -> dict[str, Profile]:
         if not isinstance(spec, Mapping):
             faults.add(master, where, spec, "is no mapping; write {boot: nfs, image: debian-12}")
             continue
-        _known_keys(faults, master, where, spec, {"boot", "image", "kernel_args"})
-        boot = _choice(faults, master, f"{where}.boot", spec.get("boot"), BOOT_KINDS)
-        image = spec.get("image")
-        if image not in images:
-            faults.add(master, f"{where}.image", image, f"is not in netboot_images; there are {_names(images)}")
-        args = _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args"))
-        profiles[str(name)] = Profile(str(name), boot or "", str(image), args)
+        boot = _choice(faults, master, f"{where}.boot", spec.get("boot"), _PROFILE_KEYS)
+        if boot:
+            profiles[str(name)] = _profile(faults, master, where, Profile(str(name), boot), spec, images)
     return profiles
+
+
+def _profile(faults, master, where, profile, spec, images) -> Profile:
+    _known_keys(faults, master, where, spec, _PROFILE_KEYS[profile.boot])
+    changes: dict[str, Any] = {
+        "loader": _loader(faults, master, f"{where}.loader", spec.get("loader", "auto"), profile.boot),
+        "kernel_args": _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args")),
+    }
+    if profile.boot == "nfs":
+        changes["image"] = str(spec.get("image"))
+        if spec.get("image") not in images:
+            faults.add(master, f"{where}.image", spec.get("image"), f"is not in netboot_images; there are {_names(images)}")
+    if profile.boot == "http":
+        form = "give a path below /srv/http, like images/flatcar/vmlinuz, or an http:// URL"
+        changes["kernel"] = _file(faults, master, f"{where}.kernel", spec.get("kernel"), form)
+        changes["initrd"] = tuple(_file(faults, master, f"{where}.initrd", item, form) for item in _list(spec.get("initrd")))
+        for key in ("pxelinux_config", "pxelinux_prefix"):
+            if spec.get(key):
+                changes[key] = _file(
+                    faults, master, f"{where}.{key}", spec[key], "give a path below the TFTP root, like pxelinux.cfg/stable"
+                )
+    return dataclasses.replace(profile, **changes)
+
+
+def _loader(faults, host, variable, value, boot) -> str:
+    loader = _choice(faults, host, variable, value, LOADERS)
+    if loader == "grub" and boot == "http":
+        faults.add(host, variable, value, "reads no kernel over HTTP; choose auto, ipxe or pxelinux")
+    return loader or "auto"
+
+
+def _binaries(faults, master, common, release) -> dict[str, dict[str, str]]:
+    binaries = {name: {"package": binary.package, "path": binary.path} for name, binary in BINARIES.items() if binary.release <= release}
+    for name, spec in _mapping(faults, master, "netboot_binaries", common).items():
+        where = f"netboot_binaries.{name}"
+        if name not in BINARIES:
+            faults.add(master, where, name, f"is no boot loader that machines are told of; there are {_names(BINARIES)}")
+        elif not isinstance(spec, Mapping) or not spec.get("src"):
+            faults.add(master, where, spec, "say where the file is and what it is, like {src: files/snponly.efi, sha256: …}")
+        elif not _SHA256.fullmatch(str(spec.get("sha256"))):
+            faults.add(master, f"{where}.sha256", spec.get("sha256"), "is no SHA-256; take what sha256sum prints, 64 digits from 0 to f")
+        else:
+            _known_keys(faults, master, where, spec, {"src", "sha256"})
+            binaries[str(name)] = {"src": str(spec["src"]), "sha256": str(spec["sha256"])}
+    return binaries
 
 
 def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
@@ -458,8 +572,23 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
         elif subnets:
             faults.add(name, "netboot_ip", address, f"is in no network; there are {', '.join(f'{n.name} ({c})' for n, c in subnets)}")
     args = _kernel_args(faults, name, "netboot_kernel_args", host.get("netboot_kernel_args"))
+    loader = _node_loader(faults, name, host.get("netboot_loader"), profiles.get(profile), args)
     bmc = _bmc(faults, name, host.get("netboot_bmc"))
-    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, args, state or "present", bmc)
+    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc)
+
+
+def _node_loader(faults, name, value, profile, args) -> str:
+    """The node's own loader, if it has one; with whatever loader, its kernel arguments must reach the kernel as they are."""
+    if not profile:
+        return ""
+    loader = _loader(faults, name, "netboot_loader", value, profile.boot) if value else ""
+    if (loader or profile.loader) in ("auto", "ipxe") and profile.boot in LOADERS_OF:
+        for arg in profile.kernel_args + args:
+            if _IPXE_WORD.search(arg):
+                faults.add(
+                    name, "netboot_kernel_args", arg, "is read by iPXE as its own; write it otherwise, or boot with loader: pxelinux"
+                )
+    return loader
 
 
 def _node_address(faults, name, address, network) -> None:
@@ -546,6 +675,18 @@ def _kernel_args(faults, host, variable, value) -> tuple[str, ...]:
                 host, variable, arg, "holds a space or a character that no boot loader passes on; give one printable argument an entry"
             )
     return tuple(args)
+
+
+def _file(faults, host, variable, value, form) -> str:
+    if not _FILE.fullmatch(str(value or "")):
+        faults.add(host, variable, value, form)
+    return str(value)
+
+
+def _yes(faults, host, variable, value) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    return faults.add(host, variable, value, "say true or false") or False
 
 
 def _number(faults, host, variable, value, low, high) -> int | None:

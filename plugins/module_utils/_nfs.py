@@ -42,7 +42,7 @@ def exports(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], shared: Iterab
     """One export for each root and for each shared directory."""
     found = [
         Export(node.name, roots[node.name]["export_id"], roots[node.name]["path"], (node.ip,))
-        for node in fleet.present
+        for node in fleet.rooted
         if node.name in roots
     ]
     networks = tuple(network.cidr for network in fleet.networks.values())

@@ -112,7 +112,7 @@ NETWORK_FAULTS = {
     "domain that is no name": ({"domain": "lab_;"}, "domain"),
     "tiny MTU": ({"mtu": 12}, "mtu"),
     "lease of a second": ({"lease_time": 1}, "lease_time"),
-    "unknown policy": ({"unknown": "boot"}, "unknown"),
+    "unknown policy": ({"unknown": "ask"}, "unknown"),
     "unknown key": ({"subnet": "10.0.33.0"}, "subnet"),
 }
 
