@@ -80,7 +80,7 @@ _KERNEL_ARG = re.compile(r"[!-~]+")
 _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
 _PATH = re.compile(r"(?:/[^\s/]+)+")
 #: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
-_FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%:/-]+")
+_FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
 _IPXE_WORD = re.compile(r"\$\{.*\}|\|\||&&")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")

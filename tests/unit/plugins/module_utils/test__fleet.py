@@ -113,6 +113,10 @@ NETWORK_FAULTS = {
     "tiny MTU": ({"mtu": 12}, "mtu"),
     "lease of a second": ({"lease_time": 1}, "lease_time"),
     "unknown policy": ({"unknown": "ask"}, "unknown"),
+    "strangers to boot without addresses": ({"unknown": "boot", "pool": None}, "unknown"),
+    "unknown mode": ({"mode": "relay"}, "mode"),
+    "a pool beside the site's server": ({"mode": "proxy"}, "pool"),
+    "neither yes nor no": ({"allow_other_dhcp": "maybe"}, "allow_other_dhcp"),
     "unknown key": ({"subnet": "10.0.33.0"}, "subnet"),
 }
 
@@ -128,6 +132,19 @@ def test_a_fault_of_a_network_names_its_key(inventory, change, key):
         ({"netboot_networks": {}}, "netboot_networks"),
         ({"netboot_profiles": {"p": {"boot": "nfs", "image": "debian-9"}}}, "netboot_profiles.p.image"),
         ({"netboot_profiles": {"p": {"boot": "floppy", "image": "debian-12"}}}, "netboot_profiles.p.boot"),
+        ({"netboot_profiles": {"p": {"boot": "nfs", "image": "debian-12", "loader": "lilo"}}}, "netboot_profiles.p.loader"),
+        ({"netboot_profiles": {"p": {"boot": "http"}}}, "netboot_profiles.p.kernel"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "../etc/shadow"}}}, "netboot_profiles.p.kernel"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "/vmlinuz"}}}, "netboot_profiles.p.kernel"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "tftp://10.0.33.1/vmlinuz"}}}, "netboot_profiles.p.kernel"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "k", "initrd": ["i", "a b"]}}}, "netboot_profiles.p.initrd"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "k", "initrd": "${initrd}"}}}, "netboot_profiles.p.initrd"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "k", "image": "debian-12"}}}, "netboot_profiles.p.image"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "k", "loader": "grub"}}}, "netboot_profiles.p.loader"),
+        ({"netboot_profiles": {"p": {"boot": "http", "kernel": "k", "pxelinux_config": "/etc/x"}}}, "netboot_profiles.p.pxelinux_config"),
+        ({"netboot_binaries": {"lilo.bin": {"src": "x", "sha256": "0" * 64}}}, "netboot_binaries.lilo.bin"),
+        ({"netboot_binaries": {"snponly.efi": {"sha256": "0" * 64}}}, "netboot_binaries.snponly.efi"),
+        ({"netboot_binaries": {"snponly.efi": {"src": "x", "sha256": "0" * 40}}}, "netboot_binaries.snponly.efi.sha256"),
         (
             {"netboot_profiles": {"p\nAPPEND init=/bin/sh": {"boot": "nfs", "image": "debian-12"}}},
             "netboot_profiles.p\nAPPEND init=/bin/sh",
@@ -175,6 +192,21 @@ def test_the_master_is_no_node_of_its_own(inventory):
     hosts["head"] |= {"netboot_mac": "52:54:00:00:00:aa", "netboot_ip": "10.0.33.9"}
     with pytest.raises(_fleet.FleetError, match="head: inventory_hostname"):
         _fleet.parse(hosts, ["head", "node1"], "head")
+
+
+@pytest.mark.parametrize("argument", ["a=${IFS}", "a=${net0/mac}b", "||", "x&&y"])
+def test_kernel_arguments_that_ipxe_would_read_are_for_pxelinux_alone(inventory, argument):
+    asked = inventory().node("node1", netboot_kernel_args=[argument])
+    assert asked.faults() == [("node1", "netboot_kernel_args", argument)]
+    for loader in ("pxelinux", "grub"):
+        assert inventory().node("node1", netboot_kernel_args=[argument], netboot_loader=loader).parse()
+
+
+def test_a_loader_that_cannot_be_is_a_fault_of_the_node(inventory):
+    profiles = {"p": {"boot": "http", "kernel": "k"}}
+    assert inventory().node("node1", netboot_loader="lilo").faults() == [("node1", "netboot_loader", "lilo")]
+    asked = inventory(netboot_profiles=profiles).node("node1", netboot_profile="p", netboot_loader="grub")
+    assert asked.faults() == [("node1", "netboot_loader", "grub")]
 
 
 # --- fault test 3: hostile names and MACs ----------------------------------------------------------------------------
