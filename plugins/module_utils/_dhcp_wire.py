@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
@@ -73,7 +73,14 @@ def parse(data: bytes, xid: int) -> Answer | None:
 
 
 def ask(interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0) -> Answer | None:
-    """Send one request on a raw socket (CAP_NET_RAW) and return the first answer to it, or None after C(timeout) seconds.
+    """The first of L(answers), or None after C(timeout) seconds."""
+    return next(answers(interface, mac, kind, options, timeout), None)
+
+
+def answers(
+    interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0
+) -> Iterator[Answer]:
+    """Send one request on a raw socket (CAP_NET_RAW) and yield what every server answers to it within C(timeout) seconds.
 
     Works on the server's own interface as well: packet sockets also see what leaves the machine.
     """
@@ -90,10 +97,9 @@ def ask(interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, by
             try:
                 answer = parse(payload(raw.recv(65535)), xid)
             except TimeoutError:
-                break
+                return
             if answer:
-                return answer
-    return None
+                yield answer
 
 
 def lease(interface: str, mac: str, options: Mapping[int, bytes] | None = None, timeout: float = 3.0) -> Answer | None:

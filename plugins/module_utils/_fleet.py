@@ -241,12 +241,17 @@ class Fleet:
         return cls(
             master=data["master"],
             master_macs=tuple(data["master_macs"]),
-            networks={name: _record(Network, item) for name, item in data["networks"].items()},
+            networks={network.name: network for network in networks_from(data["networks"])},
             profiles={name: _record(Profile, item) for name, item in data["profiles"].items()},
             images={name: dict(item) for name, item in data["images"].items()},
             binaries={name: dict(item) for name, item in data["binaries"].items()},
             nodes=tuple(_record(Node, item) for item in json.loads(data["nodes"])),
         )
+
+
+def networks_from(data: Mapping[str, Mapping[str, Any]]) -> list[Network]:
+    """The networks out of L(Fleet.to_dict)'s data."""
+    return [_record(Network, item) for item in data.values()]
 
 
 def _plain(record: Any) -> dict[str, Any]:
