@@ -29,6 +29,11 @@ class Machine:
         done = self.run("curl", "--silent", "--show-error", "--max-time", "20", f"tftp://{server}/{path}", text=False)
         return done.stdout if done.returncode == 0 else None
 
+    def http(self, url: str) -> bytes | None:
+        """Fetch a URL; None when the server refuses."""
+        done = self.run("curl", "--silent", "--show-error", "--fail", "--max-time", "20", "--noproxy", "*", url, text=False)
+        return done.stdout if done.returncode == 0 else None
+
     def mounts(self, server: str, path: str) -> bool:
         """Whether the server lets this machine mount an export, asked with a userspace NFSv3 client."""
         return self.run("nfs-ls", f"nfs://{server}{path}").returncode == 0
