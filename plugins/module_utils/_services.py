@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import struct
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +20,9 @@ from . import _dhcp_wire
 
 #: Seconds that a service gets to answer after it was started or reloaded.
 PATIENCE = 15.0
+
+#: Nodes ask without a proxy, whatever the environment of this process names.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ServiceError(RuntimeError):
@@ -112,12 +117,12 @@ def _probe_tftp(address: str, path: str) -> str | None:
         return f"cannot read {path} from {address}: {error}"
 
 
-def _probe_tcp(address: str, port: int) -> str | None:
+def _probe_http(url: str, body: str = "") -> str | None:
     try:
-        socket.create_connection((address, port), 2).close()
-    except OSError as error:
-        return f"nothing answers on {address}:{port}: {error}"
-    return None
+        with _direct.open(url, timeout=5) as answer:
+            return None if body in answer.read().decode(errors="replace") else f"{url} does not say {body!r}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"cannot read {url}: {error}"
 
 
 def _probe_nfs(address: str, count: int) -> str | None:
@@ -144,7 +149,7 @@ PROBES: dict[str, Callable[..., str | None]] = {
     "tftp": _probe_tftp,
     "nfs": _probe_nfs,
     "ganesha": _probe_ganesha,
-    "tcp": _probe_tcp,
+    "http": _probe_http,
 }
 
 

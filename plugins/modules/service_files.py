@@ -113,18 +113,18 @@ options:
             description: Number of exports.
             type: int
             required: true
-      tcp:
-        description: A port that must accept a connection.
+      http:
+        description: A URL that must answer, asked for without a proxy.
         type: dict
         suboptions:
-          address:
-            description: Address to connect to.
+          url:
+            description: URL to fetch.
             type: str
             required: true
-          port:
-            description: Port to connect to.
-            type: int
-            required: true
+          body:
+            description: Text that must be in the answer.
+            type: str
+            default: ''
 attributes:
   check_mode:
     description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
@@ -219,7 +219,7 @@ PROBES = {
     "tftp": _options(address=("str", None), path=("str", None)),
     "nfs": _options(address=("str", None), count=("int", None)),
     "ganesha": _options(count=("int", None)),
-    "tcp": _options(address=("str", None), port=("int", None)),
+    "http": _options(url=("str", None), body=("str", "")),
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.server
 import os
 import socket
 import struct
@@ -82,11 +84,33 @@ def test_a_content_probe_is_content_with_a_file():
         _services.probe({"tftp": {"address": ADDRESS, "path": "file"}})
 
 
-def test_a_port_that_accepts_and_one_that_does_not():
+@pytest.fixture
+def website(tmp_path, monkeypatch):
+    """The URL of a real server with one file, which the proxy of the environment would not reach."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    (tmp_path / "page").write_text("generation 7")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer((ADDRESS, 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://{ADDRESS}:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_page_is_asked_for_what_it_must_say(website):
+    assert _services.PROBES["http"](f"{website}/page") is None
+    assert _services.PROBES["http"](f"{website}/page", "tion 7") is None
+    assert _services.PROBES["http"](f"{website}/page", "tion 8") == f"{website}/page does not say 'tion 8'"
+    assert _services.PROBES["http"](f"{website}/other").startswith(f"cannot read {website}/other: HTTP Error 404")
+
+
+def test_what_is_no_web_server_is_a_complaint():
     with socket.create_server((ADDRESS, 0)) as server:
-        port = server.getsockname()[1]
-        assert _services.PROBES["tcp"](ADDRESS, port) is None
-    assert f"nothing answers on {ADDRESS}:{port}" in _services.PROBES["tcp"](ADDRESS, port)
+        url = "http://{}:{}/".format(*server.getsockname())
+        speaks = threading.Thread(target=lambda: server.accept()[0].sendall(b"SSH-2.0-OpenSSH\r\n"))
+        speaks.start()
+        assert f"cannot read {url}: " in _services.PROBES["http"](url)
+        speaks.join()
+    assert f"cannot read {url}: " in _services.PROBES["http"](url)
 
 
 def test_a_unit_that_does_not_exist_does_not_run():
