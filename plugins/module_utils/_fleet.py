@@ -188,6 +188,10 @@ class Fleet:
     images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     binaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
+    _by_mac: Mapping[str, Node] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_mac", {mac: node for node in self.present for mac in node.macs})
 
     @property
     def present(self) -> tuple[Node, ...]:
@@ -201,7 +205,7 @@ class Fleet:
 
     def node_of(self, mac: str) -> Node | None:
         """The served node that has the card."""
-        return next((node for node in self.present if mac in node.macs), None)
+        return self._by_mac.get(mac)
 
     def image_of(self, node: Node) -> str:
         """The name of the image that the node's profile boots."""
