@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -24,15 +25,15 @@ class Machine:
         """Run a command on the machine."""
         return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True, text=text, timeout=60, check=False)
 
-    def tftp(self, server: str, path: str) -> bytes | None:
-        """Fetch a file; None when the server refuses."""
-        done = self.run("curl", "--silent", "--show-error", "--max-time", "20", f"tftp://{server}/{path}", text=False)
+    def fetch(self, url: str) -> bytes | None:
+        """Fetch a tftp:// or http:// URL; None when the server refuses."""
+        options = ("--silent", "--show-error", "--fail", "--max-time", "60", "--noproxy", "*")
+        done = self.run("curl", *options, url, text=False)
         return done.stdout if done.returncode == 0 else None
 
-    def http(self, url: str) -> bytes | None:
-        """Fetch a URL; None when the server refuses."""
-        done = self.run("curl", "--silent", "--show-error", "--fail", "--max-time", "20", "--noproxy", "*", url, text=False)
-        return done.stdout if done.returncode == 0 else None
+    def tftp(self, server: str, path: str) -> bytes | None:
+        """Fetch a file; None when the server refuses."""
+        return self.fetch(f"tftp://{server}/{path}")
 
     def mounts(self, server: str, path: str) -> bool:
         """Whether the server lets this machine mount an export, asked with a userspace NFSv3 client."""
@@ -61,11 +62,20 @@ def machine(bridge: str, ip: str, prefix: int = 24) -> Iterator[Machine]:
 
 
 def is_served(bridge: str, server: str, mac: str, ip: str) -> bool:
-    """Whether a node would boot now: its address, its boot file, and the configuration and kernel that this asks for."""
+    """Whether a node with a PXE ROM would boot now: its address, its loader, and the kernel that this comes to."""
     answer = boot(bridge, mac)
     if not answer or (answer.address, answer.next_server) != (ip, server):
         return False
     with machine(bridge, ip) as node:
-        config = node.tftp(server, f"pxelinux.cfg/01-{mac.replace(':', '-')}") or b""
-        kernel = next((line.split()[1] for line in config.decode().splitlines() if line.split()[:1] == ["KERNEL"]), None)
-        return bool(node.tftp(server, answer.file) and kernel and node.tftp(server, kernel))
+        if not node.tftp(server, answer.file):
+            return False
+        if answer.file.endswith("pxelinux.0"):
+            config = node.tftp(server, f"pxelinux.cfg/01-{mac.replace(':', '-')}") or b""
+            kernel = re.search(r"^ *KERNEL (\S+)", config.decode(), re.MULTILINE)
+            return bool(kernel and node.tftp(server, kernel[1]))
+        again = _dhcp_wire.lease(bridge, mac, {**_dhcp_wire.pxe_options(), 77: b"iPXE"}, timeout=8)
+        if not again or again.file != f"http://{server}/boot.ipxe" or not node.fetch(again.file):
+            return False
+        script = node.fetch(f"http://{server}/by-mac/{mac.replace(':', '-')}.ipxe") or b""
+        kernel = re.search(r"^ *kernel (?:--\S+ )*(\S+)", script.decode(), re.MULTILINE)
+        return bool(kernel and node.fetch(kernel[1]))

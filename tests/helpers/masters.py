@@ -9,7 +9,7 @@ from plays import ROOT, Play, play
 BRIDGE, SERVER = "by-mol12", "10.77.12.1"
 INVENTORY = ("--inventory=molecule/shared/inventory", "--limit=master12")
 BYSTANDER = ("52:54:00:12:00:01", "10.77.12.11")
-PIDS = "pgrep -x 'kea-dhcp4|in.tftpd|ganesha.nfsd'"
+PIDS = "pgrep -x 'kea-dhcp4|in.tftpd|nginx|ganesha.nfsd'"
 
 
 def host() -> testinfra.host.Host:

@@ -22,7 +22,7 @@ def pc():
 
 @pytest.fixture(scope="module")
 def script(pc):
-    return pc.http(f"http://{SERVER}/by-mac/{MAC.replace(':', '-')}.ipxe").decode()
+    return pc.fetch(f"http://{SERVER}/by-mac/{MAC.replace(':', '-')}.ipxe").decode()
 
 
 def running_ipxe(said):
@@ -39,7 +39,7 @@ def test_the_foreign_rom_gets_ipxe_by_tftp(pc):
 def test_ipxe_gets_a_script_over_http_and_never_ipxe_again(pc, said):
     answer = running_ipxe(said)
     assert (answer.address, answer.file) == (IP, f"http://{SERVER}/boot.ipxe")
-    assert pc.http(answer.file).startswith(b"#!ipxe\n")
+    assert pc.fetch(answer.file).startswith(b"#!ipxe\n")
 
 
 def test_kernel_and_initrd_come_over_http(pc, script):
@@ -48,7 +48,7 @@ def test_kernel_and_initrd_come_over_http(pc, script):
     assert all(url.startswith("http://") for url in urls)
     kernel = next(url for url in urls if url.endswith("/images/burmillaos/vmlinuz"))
     initrd = next(url for url in urls if url.endswith("/images/burmillaos/initrd"))
-    assert (len(pc.http(kernel)), len(pc.http(initrd))) == (7_000_001, 30_000_001)
+    assert (len(pc.fetch(kernel)), len(pc.fetch(initrd))) == (7_000_001, 30_000_001)
     [line] = [line for line in lines if line[:1] == ["kernel"]]
     assert [word for word in line if word in ("console=tty1", "panic=10", "printk.devkmsg=on")] == [
         "console=tty1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -141,17 +142,32 @@ def test_the_master_knows_its_nodes_by_name_and_key(host, site):
     assert "127.0.1.1" not in host.file("/etc/hosts").content_string
 
 
+def test_what_explain_promises_is_what_clients_fetch(site, name, tmp_path):
+    """Every file of every chain, by the protocol and from the address of the node that would fetch it."""
+    kept = tmp_path / "chains.json"
+    told = play("playbooks/explain.yml", INVENTORY, f"--limit={name}", f"--extra-vars=explain_json={kept}")
+    assert told.code == 0, told.output
+    chains = json.loads(kept.read_text())
+    booting = {(chain["node"], chain["firmware"]) for chain in chains if chain["status"] == "boots"}
+    assert {(node, firmware) for node in site["nodes"] for firmware in ("bios", "uefi", "uefi-http", "ipxe-bios", "ipxe")} <= booting
+    for node, (_mac, ip) in site["nodes"].items():
+        files = {hop["url"]: hop["sha256"] for chain in chains if chain["node"] == node for hop in chain["hops"] if hop["hop"] == "fetch"}
+        with machine(site["bridge"], ip, 28) as plugged:
+            assert {url: hashlib.sha256(plugged.fetch(url) or b"").hexdigest() for url in files} == files
+
+
 def test_an_image_is_described_and_leaves_no_mount(host, site):
     image = "debian-12" if site["bridge"] == "by-mol12" else "debian-13"
     manifest = json.loads(host.file(f"/srv/netboot/images/{image}/current/manifest.json").content_string)
     for file, digest in manifest["sha256"].items():
-        assert host.file(f"/srv/tftp/images/{image}/{manifest['generation']}/{file}").sha256sum == digest
+        for served in ("tftp", "http"):
+            assert host.file(f"/srv/{served}/images/{image}/{manifest['generation']}/{file}").sha256sum == digest
     assert host.run("findmnt --list --noheadings --output TARGET | grep /srv/netboot/images").rc == 1
 
 
 def test_the_second_run_touches_nothing(host, name):
     files = "find /etc /srv/tftp /srv/netboot /var/lib/bootyard/files -xdev -type f -printf '%p %i %T@ %m\\n' | sort"
-    state = f"{files}; pgrep -x 'kea-dhcp4|in.tftpd|ganesha.nfsd'"
+    state = f"{files}; pgrep -x 'kea-dhcp4|in.tftpd|nginx|ganesha.nfsd'"
     before = host.check_output(state)
     again = play("site.yml", INVENTORY, f"--limit={name}")
     assert (again.code, again.changed) == (0, ())

@@ -14,7 +14,7 @@ NODE4 = ("52:54:00:12:00:04", "10.77.12.14")
 def node4() -> None:
     """A fourth node that is served."""
     assert converge(inventory("add_node")).code == 0
-    assert boot(BRIDGE, NODE4[0]).file == "pxelinux.0"
+    assert boot(BRIDGE, NODE4[0]).file == "/undionly.kpxe"
 
 
 def is_gone() -> bool:
@@ -37,7 +37,7 @@ def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
         assert refused.code != 0
         assert "node4 (10.77.12.14 is up)" in refused.messages
         assert everything() == files
-        assert boot(BRIDGE, NODE4[0]).file == "pxelinux.0"
+        assert boot(BRIDGE, NODE4[0]).file == "/undionly.kpxe"
     done = converge("--extra-vars=node=node4", playbook="playbooks/remove.yml")
     assert done.code == 0, done.messages
     assert is_gone()
