@@ -1,0 +1,175 @@
+"""Debian's daemons as packaged, on a machine of their own: this host installs and starts nothing, and hears nothing of them.
+
+The machine is a root directory and a network name space. Its interfaces are cables whose other ends, under the same
+names, are in the name space of the process that asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from documents import ROOT
+from isolation import NEW_MOUNTS, NEW_NETWORK, in_child, unshare
+
+PACKAGES = ("dnsmasq-base", "isc-dhcp-server", "kea-admin", "kea-dhcp4-server", "nginx-light", "tftpd-hpa")
+#: The first 24 bits of each cable's network: the machine is .1, who asks is .250.
+CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}
+
+
+def unpacked(suite: str) -> Path:
+    """A directory with that Debian and the daemons, made once and never written to again."""
+    tree, said = ROOT / f"build/daemons-{suite}", " ".join(PACKAGES)
+    tree.parent.mkdir(exist_ok=True)
+    with (tree.parent / f"daemons-{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = tree / ".packages"
+        if not stamp.exists() or stamp.read_text() != said:
+            shutil.rmtree(tree, ignore_errors=True)
+            apt = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Origin: Debian", "Label: Debian"]
+            mirror = subprocess.run(apt, check=True, capture_output=True, text=True).stdout.split()[0]
+            options = ["--quiet", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(PACKAGES)}"]
+            subprocess.run(["mmdebstrap", *options, suite, tree, mirror], check=True)
+            stamp.write_text(said)
+    return tree
+
+
+class Daemon:
+    """A daemon that runs on the machine, in the foreground; C(log) is all that it said."""
+
+    def __init__(self, process: subprocess.Popen, log: Path) -> None:
+        self._process, self.log = process, log
+
+    @property
+    def pid(self) -> int:
+        """The number of the daemon itself, as this host counts."""
+        return int(Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0])
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def stop(self) -> None:
+        """End it, and everything that it started."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Machine:
+    """Where the daemons run. C(root) is its file system as this process sees it."""
+
+    def __init__(self, root: Path, namespace: int) -> None:
+        self.root, self._enter, self._started = root, f"/proc/{namespace}/ns/net", []
+
+    def write(self, path: str, text: str) -> None:
+        """Put a file on the machine; C(path) is absolute there."""
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def run(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command on the machine to its end."""
+        return subprocess.run(self._command(command), input=stdin, capture_output=True, text=True, timeout=120, check=False)
+
+    def start(self, *command: str) -> Daemon:
+        """Start a command that stays in the foreground. It goes with this process at the latest."""
+        log = self.root / f"{os.path.basename(command[0])}.{len(self._started)}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(self._command(command), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        self._started.append(Daemon(process, log))
+        return self._started[-1]
+
+    def stop(self) -> None:
+        """End every daemon."""
+        while self._started:
+            self._started.pop().stop()
+
+    def inside(self, action: Callable[[], object]) -> int:
+        """Run Python on the machine, in a forked child; its exit code. What it imports has to be imported before."""
+
+        def child() -> None:
+            with open(self._enter) as namespace:
+                if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), NEW_NETWORK):
+                    raise OSError(ctypes.get_errno(), "cannot enter the machine's network")
+            os.chroot(self.root)
+            os.chdir("/")
+            action()
+
+        return in_child(child)
+
+    def _command(self, command: tuple[str, ...]) -> list[str]:
+        spaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", f"--root={self.root}", "--wd=/"]
+        return ["nsenter", f"--net={self._enter}", "unshare", *spaces, "--", *command]
+
+
+@contextlib.contextmanager
+def machine(suite: str, directory: Path) -> Iterator[Machine]:
+    """A machine with fresh files. From its first one on, the calling process has a network and mounts of its own."""
+    tree = unpacked(suite)
+    _leave_the_host()
+    root, upper, work = (directory / name for name in ("root", "upper", "work"))
+    for path in (root, upper, work):
+        path.mkdir(parents=True)
+    _must("mount", "-t", "overlay", "-o", f"lowerdir={tree},upperdir={upper},workdir={work}", "overlay", str(root))
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+    made = Machine(root, holder.pid)
+    try:
+        _plug(holder.pid)
+        _must("mount", "-t", "tmpfs", "tmpfs", str(root / "run"))
+        yield made
+    finally:
+        made.stop()
+        holder.kill()
+        holder.wait()
+        for cable in CABLES:
+            subprocess.run(["ip", "link", "delete", cable], capture_output=True, check=False)
+        _must("umount", "--lazy", "--recursive", str(root))
+
+
+def eventually(seconds: float, question: Callable[[], object]) -> object:
+    """Ask until there is an answer; the last one after that many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer
+
+
+def _leave_the_host() -> None:
+    if not _leave_the_host.done:
+        unshare(NEW_NETWORK | NEW_MOUNTS)
+        _must("ip", "link", "set", "lo", "up")
+        _leave_the_host.done = True
+
+
+_leave_the_host.done = False
+
+
+def _plug(holder: int) -> None:
+    here = os.readlink("/proc/self/ns/net")
+    eventually(5, lambda: os.readlink(f"/proc/{holder}/ns/net") != here)
+    inside = ("nsenter", f"--net=/proc/{holder}/ns/net", "ip")
+    _must(*inside, "link", "set", "lo", "up")
+    for cable, network in CABLES.items():
+        _must("ip", "link", "add", cable, "type", "veth", "peer", "name", cable, "netns", str(holder))
+        for command, host in ((("ip",), 250), (inside, 1)):
+            _must(*command, "address", "add", f"{network}.{host}/24", "broadcast", "+", "dev", cable)
+            _must(*command, "link", "set", cable, "up")
+
+
+def _must(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
