@@ -6,19 +6,39 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# Who takes part in a boot, and what the console shows of it.
+LOADERS = {
+    "PXELINUX": r"PXELINUX \d",
+    "iPXE": r"boot\.ipxe\.\.\. ok",
+    "undionly": r"undionly\.kpxe\.\.\. ok",
+    "GRUB": r"Welcome to GRUB",
+}
+ACTORS = {
+    "BIOS": r"SeaBIOS",
+    "UEFI PXE": r">>Start PXE over IPv4",
+    "UEFI HTTP": r">>Start HTTP Boot over IPv4",
+    **LOADERS,
+    "Secure Boot": r"UEFI Secure Boot is enabled",
+}
+
 # Each goal with what the console shows once it is reached, in BIOS and UEFI words.
 GOALS = {
     "DHCP": r"Configuring \(net0 [^)]*\)\.+ ok|Station IP address is",
-    "TFTP": r"Loading \S*vmlinuz\S*\.\.\. ?ok|NBP file downloaded successfully",
+    "loader": "|".join(LOADERS.values()),
     "kernel": r"Linux version \d",
     "NFS root": r"Welcome to \S*Debian|systemd\[1\]: .*running in system mode",
     "login": r" login: ",
 }
-DEAD_ENDS = r"No bootable device|Kernel panic[^\n]*|\(initramfs\)|No more network devices|Boot failed:[^\n]*|You are in emergency mode"
+DEAD_ENDS = "|".join(
+    (
+        r"No bootable [^\n]*|Boot failed:[^\n]*|UEFI Interactive Shell|No more network devices|grub>",
+        r"Kernel panic[^\n]*|\(initramfs\)|You are in emergency mode",
+    )
+)
 
 # The BMC of the lab's machines writes these lines.
 _SWITCHED = re.compile(r"^--- power (on|off) (\d+) ---$", re.MULTILINE)
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,12 @@ class Boot:
         found = [bool(re.search(pattern, self.text)) for pattern in GOALS.values()]
         reached = max((i for i, hit in enumerate(found, 1) if hit), default=0)
         return list(GOALS)[:reached]
+
+    @property
+    def path(self) -> str:
+        """Who took part, in the order in which they spoke up."""
+        spoke = {name: hit.start() for name, pattern in ACTORS.items() if (hit := re.search(pattern, self.text))}
+        return ", ".join(sorted(spoke, key=spoke.get))
 
     @property
     def dead_end(self) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 
 from .console import GOALS, Boot, last_boot
-from .lab import Node, ssh, trust_published_keys
+from .lab import Node, cpu_seconds, ssh, trust_published_keys
 
 SHELL = "SSH"
 ALL_GOALS = [*GOALS, SHELL]
@@ -18,17 +18,22 @@ ALL_GOALS = [*GOALS, SHELL]
 WATCHED_FROM_START = 30
 _ASK = "hostname && findmnt --noheadings --output SOURCE / && uname --kernel-release"
 
-Times = dict[tuple[str, float], dict[str, float | None]]
+Earlier = dict[tuple[str, float], dict]
 
 
 @dataclass
 class Result:
-    """How far a node came. Times are seconds since it was switched on, None where nobody watched."""
+    """How far a node came, and by which path. Times are seconds since it was switched on, None where nobody watched.
+
+    C(cpu_seconds) is what its machine had computed until its shell answered.
+    """
 
     node: Node
     powered_on: float | None = None
     watched: bool = False
     reached: dict[str, float | None] = field(default_factory=dict)
+    cpu_seconds: float | None = None
+    path: str = ""
     root: str = ""
     kernel: str = ""
     problem: str = ""
@@ -46,7 +51,7 @@ class Result:
         return next((goal for goal in ALL_GOALS if goal not in self.reached), "")
 
     def to_dict(self) -> dict:
-        told = ("root", "kernel", "powered_on", "reached", "problem")
+        told = ("cpu_seconds", "path", "root", "kernel", "powered_on", "reached", "problem")
         return {**asdict(self.node), "seconds": self.reached.get(SHELL), **{key: getattr(self, key) for key in told}}
 
 
@@ -62,12 +67,12 @@ def follow(
     before come from earlier, results of former calls as dictionaries.
     """
     results = [Result(node) for node in nodes]
-    times = {(boot["name"], boot["powered_on"]): boot["reached"] for boot in earlier}
+    known = {(boot["name"], boot["powered_on"]): boot for boot in earlier}
     deadline = time.time() + timeout
     interrupted = Event()
     trust_published_keys()
     with ThreadPoolExecutor(max_workers=len(results) or 1) as pool:
-        futures = [pool.submit(_follow_one, result, deadline, times, interrupted) for result in results]
+        futures = [pool.submit(_follow_one, result, deadline, known, interrupted) for result in results]
         try:
             while not all(future.done() for future in futures):
                 watch(results)
@@ -79,12 +84,12 @@ def follow(
     return [future.result() for future in futures]
 
 
-def _follow_one(result: Result, deadline: float, times: Times, interrupted: Event) -> Result:
+def _follow_one(result: Result, deadline: float, earlier: Earlier, interrupted: Event) -> Result:
     boot = None
     while not (result.is_up or result.problem or interrupted.wait(0.5)):
         boot = last_boot(result.node.console)
         if boot:
-            _look(result, boot, times)
+            _look(result, boot, earlier)
         if not result.is_up and time.time() > deadline:
             result.problem = result.problem or "out of time"
     if result.problem and boot:
@@ -92,15 +97,18 @@ def _follow_one(result: Result, deadline: float, times: Times, interrupted: Even
     return result
 
 
-def _look(result: Result, boot: Boot, times: Times) -> None:
+def _look(result: Result, boot: Boot, earlier: Earlier) -> None:
     if boot.powered_on != result.powered_on:
         result.powered_on, result.reached = boot.powered_on, {}
         result.watched = time.time() - boot.powered_on < WATCHED_FROM_START
-    known = times.get((result.node.name, boot.powered_on), {})
+    result.path = boot.path
+    known = earlier.get((result.node.name, boot.powered_on), {})
+    times = known.get("reached", {})
     for goal in boot.goals:
-        result.reached.setdefault(goal, known.get(goal) or _since(result))
+        result.reached.setdefault(goal, times.get(goal) or _since(result))
     if "NFS root" in result.reached and _shell_answers(result):
-        result.reached[SHELL] = known.get(SHELL) or _since(result)
+        result.reached[SHELL] = times.get(SHELL) or _since(result)
+        result.cpu_seconds = known.get("cpu_seconds") or (cpu_seconds(result.node) if result.watched else None)
     elif boot.dead_end:
         result.problem = boot.dead_end
 

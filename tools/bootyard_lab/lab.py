@@ -83,5 +83,13 @@ def ssh(node: Node, command: str, timeout: float = 60) -> subprocess.CompletedPr
     )
 
 
+def cpu_seconds(node: Node) -> float:
+    """Return the seconds of the host's processors that the node's machine has used since power-on."""
+    command = ["docker", "exec", f"bootyard-lab-{node.name}", "sh", "-c", "cat /proc/$(cat /run/qemu.pid)/stat"]
+    stat = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def _tool(name: str) -> str:
     return str(Path(sys.executable).parent / name)

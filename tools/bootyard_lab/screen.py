@@ -94,8 +94,8 @@ def _state(result: Result, live: bool) -> str:
 
 
 def print_table(results: list[Result]) -> None:
-    rows = [("node", "MAC", "IP", "root", "kernel", "seconds")]
-    rows += [(r.node.name, r.node.mac, r.node.ip, r.root, r.kernel, str(r.reached[SHELL] or "-")) for r in results if r.is_up]
+    rows = [("node", "MAC", "IP", "path", "root", "kernel", "seconds")]
+    rows += [(r.node.name, r.node.mac, r.node.ip, r.path, r.root, r.kernel, str(r.reached[SHELL] or "-")) for r in results if r.is_up]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     print()
     for row in rows:
