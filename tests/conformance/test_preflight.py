@@ -44,10 +44,10 @@ def test_it_is_allowed_where_the_inventory_says_so(log, allowed):
 
 
 def test_the_way_out_hears_nothing(log):
-    subprocess.run("ip route add default via 10.0.33.1".split(), check=True)
+    subprocess.run(["ip", "route", "add", "default", "via", "10.0.33.1"], check=True)
     try:
         [complaint] = complaints()
     finally:
-        subprocess.run("ip route delete default".split(), check=True)
+        subprocess.run(["ip", "route", "delete", "default"], check=True)
     assert "carries the default route" in complaint
     assert "DHCPDISCOVER" not in log()
