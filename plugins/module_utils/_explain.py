@@ -147,6 +147,8 @@ class _Walk:
         node = self.fleet.node_of(self.chain.mac)
         wanted = [f"by-mac/{self.chain.mac.replace(':', '-')}.ipxe", *([f"by-uuid/{node.uuid}.ipxe"] if node and node.uuid else [])]
         found = next((path for path in wanted if self.read(base + path)), "default.ipxe")
+        if node and found == "default.ipxe":
+            raise _End(BROKEN, f"{node.name} is to boot {self.fleet.profiles[node.profile].boot}, but {base}{wanted[0]} is missing")
         self.kernel(self.fetch(base + found), _IPXE_SCRIPT)
 
     def kernel(self, config: File, grammar: dict[str, str]) -> None:

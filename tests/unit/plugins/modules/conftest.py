@@ -10,15 +10,18 @@ import sys
 import pytest
 from documents import COLLECTIONS, LINK
 
+STATELESS = ("boot_chain_info", "network_check")
+
 
 @pytest.fixture
 def module(tmp_path):
     """Runs a module in a network of its own: module(name, dry=False, **options)."""
 
-    def run(name: str, /, dry: bool = False, network: bool = False, umask: int = 0o022, **options) -> dict:
-        arguments = {"state_dir": str(tmp_path / "state"), **options, "_ansible_check_mode": dry, "_ansible_diff": True}
+    def run(name: str, /, dry: bool = False, host_network: bool = False, umask: int = 0o022, **options) -> dict:
+        known = {} if name in STATELESS else {"state_dir": str(tmp_path / "state")}
+        arguments = {**known, **options, "_ansible_check_mode": dry, "_ansible_diff": True}
         done = subprocess.run(
-            [*([] if network else ["unshare", "--net"]), sys.executable, LINK / f"plugins/modules/{name}.py"],
+            [*([] if host_network else ["unshare", "--net"]), sys.executable, LINK / f"plugins/modules/{name}.py"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
             env=os.environ | {"PYTHONPATH": str(COLLECTIONS)},
             capture_output=True,

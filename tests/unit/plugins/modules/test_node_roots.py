@@ -105,7 +105,7 @@ def test_a_node_that_is_up_keeps_its_root(roots, module, force, left):
         "master": "head",
         "server": "127.0.0.1",
     }
-    options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "network": True}
+    options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "host_network": True}
     module("node_roots", nodes=[node], **options)
     for dry in (True, False):
         result = module("node_roots", keep=[], state="absent", force=force, dry=dry, **options)
