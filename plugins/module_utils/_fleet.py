@@ -31,7 +31,12 @@ NODE_VARIABLES = frozenset(
         "netboot_profile",
         "netboot_loader",
         "netboot_kernel_args",
+        "netboot_template",
         "netboot_vars",
+        "netboot_vars_group",
+        "netboot_vars_common",
+        "netboot_disks",
+        "netboot_containers",
         "netboot_state",
         "netboot_bmc",
     ]
@@ -64,11 +69,24 @@ DEFAULT_PROFILES: dict[str, dict[str, Any]] = {
     "local": {"boot": "local"},
 }
 #: The keys of a profile, by its kind.
+_CONFIG_KEYS = {"config", "template", "ignition"}
 _PROFILE_KEYS = {
-    "nfs": {"boot", "loader", "kernel_args", "image"},
-    "http": {"boot", "loader", "kernel_args", "kernel", "initrd", "pxelinux_config", "pxelinux_prefix"},
-    "local": {"boot"},
+    "nfs": {"boot", "loader", "kernel_args", "image", *_CONFIG_KEYS},
+    "http": {"boot", "loader", "kernel_args", "kernel", "initrd", "pxelinux_config", "pxelinux_prefix", *_CONFIG_KEYS},
+    "local": {"boot", *_CONFIG_KEYS},
 }
+#: The kinds of configuration, and the files that each consists of. C(config) is what a plain template makes.
+CONFIG_KINDS = {
+    "nocloud": ("config", "meta-data", "vendor-data", "network-config"),
+    "ignition": ("config",),
+    "coreos": ("config",),
+    "rancher": ("config",),
+    "preseed": ("config",),
+    "talos": ("config",),
+}
+IGNITION_SPECS = ("3.0.0", "3.1.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0")
+#: Releases whose cloud-init takes a URL only under the old name of its data source.
+_NOCLOUD_NET = frozenset(["buster", "bullseye", "bookworm", "focal", "jammy"])
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
 IMAGE_KEYS = frozenset(["suite", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
 
@@ -81,6 +99,9 @@ _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}
 _PATH = re.compile(r"(?:/[^\s/]+)+")
 #: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
 _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
+#: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
+_TOKEN = re.compile(r"(?<!\$)\{([a-z_]+)\}")
+TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
 _IPXE_WORD = re.compile(r"\$\{.*\}|\|\||&&")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
@@ -134,7 +155,8 @@ class Network:
 class Profile:
     """How a kind of node boots: an image as its NFS root, a kernel over HTTP, or its local disk.
 
-    C(kernel) and C(initrd) are URLs or paths below the HTTP root; the other fields of a kind are empty.
+    C(kernel) and C(initrd) are URLs or paths below the HTTP root; the other fields of a kind are empty. C(config) is the kind
+    of configuration that its nodes fetch, C(templates) names what makes each of its files, C(ignition) is Ignition's spec.
     """
 
     name: str
@@ -146,6 +168,9 @@ class Profile:
     initrd: tuple[str, ...] = ()
     pxelinux_config: str = ""
     pxelinux_prefix: str = ""
+    config: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    ignition: str = "3.3.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +196,7 @@ class Node:
     kernel_args: tuple[str, ...] = ()
     state: str = "present"
     bmc: Bmc | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +241,34 @@ class Fleet:
         """The boot loader that is asked for the node."""
         return node.loader or self.profiles[node.profile].loader
 
+    @property
+    def configured(self) -> tuple[Node, ...]:
+        """The served nodes that fetch a configuration."""
+        return tuple(node for node in self.present if self.profiles[node.profile].config)
+
+    def config_url(self, node: Node) -> str:
+        """Where the node fetches its configuration; what it gets there depends on its address. Empty without one."""
+        kind = self.profiles[node.profile].config
+        # cloud-init adds the names of its files to what ends with a slash (docs.cloud-init.io, NoCloud).
+        path = "" if kind == "nocloud" else "config"
+        return f"http://{self.networks[node.network].address}/cloud/{path}" if kind else ""
+
     def kernel_args_of(self, node: Node) -> tuple[str, ...]:
-        """The kernel arguments that the inventory gives the node."""
-        return self.profiles[node.profile].kernel_args + node.kernel_args
+        """The kernel arguments that the inventory gives the node, with its own values in the place of tokens."""
+        args = self.profiles[node.profile].kernel_args + node.kernel_args
+        if not any("{" in arg for arg in args):
+            return args
+        suite = self.images.get(self.image_of(node), {}).get("suite")
+        url = self.config_url(node)
+        values = {
+            "config_url": url,
+            "datasource": f"{'nocloud-net' if suite in _NOCLOUD_NET else 'nocloud'};s={url}",
+            "ip": node.ip,
+            "mac": node.macs[0],
+            "master": self.networks[node.network].address,
+            "node": node.name,
+        }
+        return tuple(_TOKEN.sub(lambda token: values[token[1]], arg) for arg in args)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as Ansible variables and JSON hold it; L(from_dict) is its inverse.
@@ -514,6 +565,7 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
     changes: dict[str, Any] = {
         "loader": _loader(faults, master, f"{where}.loader", spec.get("loader", "auto"), profile.boot),
         "kernel_args": _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args")),
+        **_configuration(faults, master, where, spec),
     }
     if profile.boot == "nfs":
         changes["image"] = str(spec.get("image"))
@@ -529,6 +581,37 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
                     faults, master, f"{where}.{key}", spec[key], "give a path below the TFTP root, like pxelinux.cfg/stable"
                 )
     return dataclasses.replace(profile, **changes)
+
+
+def _configuration(faults, master, where, spec) -> dict[str, Any]:
+    """The fields of a profile that say what its nodes fetch."""
+    if not spec.get("config"):
+        for key in ("template", "ignition"):
+            if spec.get(key):
+                faults.add(master, f"{where}.{key}", spec[key], f"has no use without config; choose {_names(CONFIG_KINDS, 'or')}")
+        return {}
+    kind = _choice(faults, master, f"{where}.config", spec["config"], CONFIG_KINDS) or ""
+    if kind != "ignition" and spec.get("ignition"):
+        faults.add(master, f"{where}.ignition", spec["ignition"], "is the spec of config: ignition and of no other kind")
+    return {
+        "config": kind,
+        "templates": _templates(faults, master, f"{where}.template", spec.get("template"), kind),
+        "ignition": _choice(faults, master, f"{where}.ignition", spec.get("ignition", "3.3.0"), IGNITION_SPECS),
+    }
+
+
+def _templates(faults, host, variable, value, kind) -> dict[str, str]:
+    """The template of each file; user-data is what others call the configuration."""
+    named = value if isinstance(value, Mapping) else {"config": value} if value else {}
+    found = {"config" if file == "user-data" else str(file): str(name) for file, name in named.items()}
+    for file, name in found.items():
+        if file not in CONFIG_KINDS.get(kind, ()):
+            faults.add(
+                host, variable, file, f"is no file of config: {kind or 'none'}; give the name of a template, or those of nocloud's files"
+            )
+        elif not _FILE.fullmatch(name) or "://" in name:
+            faults.add(host, variable, name, "is no template's name; give a path below one of cloud_config_templates")
+    return found
 
 
 def _loader(faults, host, variable, value, boot) -> str:
@@ -583,7 +666,20 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     args = _kernel_args(faults, name, "netboot_kernel_args", host.get("netboot_kernel_args"))
     loader = _node_loader(faults, name, host.get("netboot_loader"), profiles.get(profile), args)
     bmc = _bmc(faults, name, host.get("netboot_bmc"))
-    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc)
+    kind = profiles[profile].config if profile in profiles else ""
+    templates = _templates(faults, name, "netboot_template", host.get("netboot_template"), kind) if profile in profiles else {}
+    if profile in profiles:
+        _tokens(faults, name, profiles[profile].kernel_args + args, kind)
+    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc, templates)
+
+
+def _tokens(faults, name, args, kind) -> None:
+    for arg in args:
+        for token in _TOKEN.findall(arg):
+            if token not in TOKENS:
+                faults.add(name, "netboot_kernel_args", arg, f"has a word in braces that stands for nothing; there are {_names(TOKENS)}")
+            elif (token == "config_url" and not kind) or (token == "datasource" and kind != "nocloud"):
+                faults.add(name, "netboot_kernel_args", arg, "needs a profile that has a configuration; give the profile its config")
 
 
 def _node_loader(faults, name, value, profile, args) -> str:
