@@ -344,7 +344,7 @@ class _Faults(list):
     """Collects faults; C(add) returns None so that a parser can end with it."""
 
     def add(self, host: str, variable: str, value: Any, right: str) -> None:
-        self.append(Fault(str(host), variable, _bare(value), right))
+        self.append(Fault(str(host), variable, bare(value), right))
 
 
 def parse(
@@ -540,7 +540,7 @@ def _images(faults, master, common) -> dict[str, dict[str, Any]]:
             faults.add(master, where, spec, "say which Debian release it holds, like {suite: bookworm}")
         else:
             _known_keys(faults, master, where, spec, IMAGE_KEYS)
-            images[str(name)] = _bare(spec)
+            images[str(name)] = bare(spec)
     return images
 
 
@@ -843,12 +843,12 @@ def _names(names: Iterable[Any], word: str = "and") -> str:
     return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} {word} {ordered[-1]}"
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """Plain Python data, whatever subclass of it Ansible handed in."""
     if isinstance(value, Mapping):
-        return {str(key): _bare(item) for key, item in value.items()}
+        return {str(key): bare(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_bare(item) for item in value]
+        return [bare(item) for item in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return str(value)
