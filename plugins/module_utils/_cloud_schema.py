@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""cloud-init's own schema, out of the package of a Debian release; cloud-init itself is installed nowhere on the master."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SCHEMA = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
+#: What 22.4 reads and its schema does not list; later schemas list all there is.
+_UNLISTED = frozenset(["datasource", "launch-index", "merge_how", "merge_type", "output", "system_info"])
+
+
+class SchemaError(RuntimeError):
+    """A schema is not to be had, so nothing can be checked and nothing is published."""
+
+
+class Store:
+    """The schemas below C(directory), each in a file that is named like its release."""
+
+    def __init__(self, directory: str, mirror: str) -> None:
+        self._directory, self._mirror = directory, mirror
+
+    def load(self, suite: str) -> dict[str, Any]:
+        """The schema of a release's cloud-init, which is fetched once: stable releases do not change theirs."""
+        path = os.path.join(self._directory, f"{suite}.json")
+        if not os.path.exists(path):
+            self._fetch(suite, path)
+        with open(path, encoding="utf-8") as stream:
+            return json.load(stream)
+
+    def _fetch(self, suite: str, path: str) -> None:
+        """With lists of its own, since the master's apt knows its own release only. apt authenticates what it brings."""
+        os.makedirs(self._directory, mode=0o755, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
+            for name in ("lists/partial", "cache/archives/partial", "root"):
+                os.makedirs(os.path.join(scratch, name))
+            keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+            with open(os.path.join(scratch, "sources.list"), "w", encoding="utf-8") as stream:
+                stream.write(f"deb [signed-by={keyring}] {self._mirror} {suite} main\n")
+            settings = {
+                "Dir::Etc::SourceList": f"{scratch}/sources.list",
+                "Dir::Etc::SourceParts": "-",
+                "Dir::State::Lists": f"{scratch}/lists",
+                "Dir::Cache": f"{scratch}/cache",
+                "APT::Sandbox::User": "root",
+                "Acquire::Languages": "none",
+            }
+            apt = ["apt-get", "--quiet", *(word for name, value in settings.items() for word in ("--option", f"{name}={value}"))]
+            for words in ((*apt, "--error-on=any", "update"), (*apt, "download", "cloud-init")):
+                _run(suite, words, scratch)
+            [deb] = [name for name in os.listdir(scratch) if name.endswith(".deb")]
+            _run(suite, ("dpkg-deb", "--extract", deb, "root"), scratch)
+            try:
+                shutil.move(os.path.join(scratch, "root", SCHEMA), path)
+            except FileNotFoundError as error:
+                raise SchemaError(f"{deb} has no {SCHEMA}") from error
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """What checks configurations against the schema. Raises C(SchemaError) where jsonschema is missing."""
+    try:
+        import jsonschema
+    except ImportError as error:
+        raise SchemaError("The master needs the package python3-jsonschema") from error
+    return jsonschema.Draft4Validator(schema)
+
+
+def faults(checker: Any, config: Any) -> Iterator[tuple[str, str]]:
+    """What cloud-init would complain about: where in the configuration, and what would be right."""
+    for error in sorted(checker.iter_errors(config), key=lambda error: list(map(str, error.absolute_path))):
+        error = _closest(error)
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+        yield where, error.message[:300]
+    known = _known(checker.schema)
+    for key in config if isinstance(config, Mapping) and "properties" not in checker.schema else ():
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, 1)
+            yield str(key), f"is no key of this cloud-init; did you mean {close[0]}?" if close else "is no key of this cloud-init"
+
+
+def _closest(error: Any) -> Any:
+    """Of all the alternatives that do not hold, the fault that lies deepest is the one that was meant to be something."""
+    while error.context:
+        error = max(error.context, key=lambda inner: len(inner.absolute_path))
+    return error
+
+
+def _known(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The keys that the schema's parts name."""
+    parts = (schema["$defs"][part["$ref"].rpartition("/")[2]] for part in schema["allOf"])
+    return _UNLISTED.union(*(part.get("properties", {}) for part in parts))
+
+
+def _run(suite: str, command: tuple[str, ...], directory: str) -> None:
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    if done.returncode:
+        raise SchemaError(f"cloud-init's schema of {suite} is not to be had: {done.stderr.strip()[-500:]}")
