@@ -10,8 +10,10 @@ C(FleetError) that lists every fault it found, so that an operator mends an inve
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import difflib
+import hashlib
 import ipaddress
 import json
 import re
@@ -47,6 +49,8 @@ MASTER_VARIABLES = frozenset(
         "netboot_profiles",
         "netboot_images",
         "netboot_binaries",
+        "netboot_config_secret",
+        "netboot_config_life",
         "netboot_masters",
         "netboot_slaves",
         "netboot_select",
@@ -102,6 +106,7 @@ _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[
 #: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
 _TOKEN = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
 _IPXE_WORD = re.compile(r"\$\{.*\}|\|\||&&")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
@@ -197,6 +202,7 @@ class Node:
     state: str = "present"
     bmc: Bmc | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +256,7 @@ class Fleet:
         """Where the node fetches its configuration; what it gets there depends on its address. Empty without one."""
         kind = self.profiles[node.profile].config
         # cloud-init adds the names of its files to what ends with a slash (docs.cloud-init.io, NoCloud).
-        path = "" if kind == "nocloud" else "config"
+        path = node.link + ("" if kind == "nocloud" else "config")
         return f"http://{self.networks[node.network].address}/cloud/{path}" if kind else ""
 
     def kernel_args_of(self, node: Node) -> tuple[str, ...]:
@@ -355,13 +361,15 @@ def parse(
     interface: str | None = None,
     absent: Iterable[str] = (),
     release: int = 12,
+    now: float = 0,
 ) -> Fleet:
     """The fleet that an inventory describes.
 
     C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
     C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
     None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
-    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian.
+    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian. C(now), in seconds since
+    1970, decides until when links to configurations live.
 
     Raises C(FleetError) with every fault of the whole inventory.
     """
@@ -389,6 +397,7 @@ def parse(
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
+    nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
     return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes))
@@ -612,6 +621,27 @@ def _templates(faults, host, variable, value, kind) -> dict[str, str]:
         elif not _FILE.fullmatch(name) or "://" in name:
             faults.add(host, variable, name, "is no template's name; give a path below one of cloud_config_templates")
     return found
+
+
+def _linked(faults, master, common, nodes, now) -> list[Node]:
+    """The nodes with what nobody guesses of the URLs of their configurations, if that is asked for.
+
+    A run gives the links of the one before as long as those live for half of their time, lest each run change every node.
+    """
+    hours = _number(faults, master, "netboot_config_life", _given(common, "netboot_config_life", 24), 1, 8760)
+    secret = common.get("netboot_config_secret")
+    if not secret or not hours:
+        return nodes
+    if not _SECRET.fullmatch(str(secret)):
+        faults.add(
+            master, "netboot_config_secret", "(hidden)", "takes 20 or more letters, digits, dashes and underscores; make it at random"
+        )
+    half = hours * 1800
+    expires = (int(now) // half + 2) * half
+    # nginx proves it in this form (ngx_http_secure_link_module).
+    proofs = (hashlib.md5(f"{expires} {node.name} {secret}".encode(), usedforsecurity=False).digest() for node in nodes)
+    texts = (base64.urlsafe_b64encode(proof).decode().rstrip("=") for proof in proofs)
+    return [dataclasses.replace(node, link=f"{expires}/{text}/") for node, text in zip(nodes, texts, strict=True)]
 
 
 def _loader(faults, host, variable, value, boot) -> str:
