@@ -12,6 +12,7 @@ options:
   path:
     description:
       - The file, absolute or as seen from the directory of the configuration.
+      - It is data and no template; what looks like Jinja in it stays as it is.
       - Ansible reads every file in the directory of an inventory as an inventory, so keep it elsewhere, or have C(ignore_extensions)
         in C(ansible.cfg) name its extension.
     type: str
@@ -20,8 +21,6 @@ options:
     description: The group that the hosts come into.
     type: str
     default: slaves
-notes:
-  - The file is data and not a template; what looks like Jinja in it stays as it is.
 author:
   - Bootyard contributors (@bootyard)
 """

@@ -53,18 +53,19 @@ def pxe_hosts(hostvars, slaves, channels=None):
     """Documented above."""
     hosts, homeless = [], set()
     for name in sorted(slaves, key=natural):
-        variables = {variable: bare(hostvars[name][variable]) for variable in {*NODE_VARIABLES, *PLACES} if variable in hostvars[name]}
+        variables = {variable: bare(hostvars[name][variable]) for variable in NODE_VARIABLES if variable in hostvars[name]}
         if variables.pop("netboot_state", "present") == "absent":
             continue
+        variables.setdefault("netboot_profile", "debian-nfs")
         homeless |= variables.keys() - PLACES
         macs = variables.get("netboot_mac")
         try:
-            variables["netboot_mac"] = canonical_mac(macs[0] if macs and isinstance(macs, list) else macs)
+            variables["netboot_mac"] = canonical_mac(macs[0] if isinstance(macs, list) and macs else macs)
         except ValueError as error:
             raise AnsibleFilterError(f"{name}: netboot_mac = {macs!r}: {error}") from error
         if "netboot_ip" not in variables:
             raise AnsibleFilterError(f"{name}: netboot_ip is missing, by which the file knows a host")
-        hosts.append(Host(name, {"netboot_profile": "debian-nfs"} | variables))
+        hosts.append(Host(name, variables))
     if homeless:
         Display().warning(f"pxe_hosts.json has no place for {', '.join(sorted(homeless))}; left out")
     return _pxe_hosts.dump(hosts, channels)

@@ -40,6 +40,7 @@ def parse(text: str, columns: Mapping[str, str] | None = None) -> Source:
         raise SourceError(faults)
     hosts: dict[str, Host] = {}
     lines: dict[str, int] = {}
+    named = headers[meanings.index("name")]
     for line, cells in rows:
         if len(cells) > len(headers) and any(cells[len(headers) :]):
             faults.append(f"line {line}: has {len(cells)} cells below {len(headers)} headers; put a value with a separator into quotes")
@@ -49,10 +50,11 @@ def parse(text: str, columns: Mapping[str, str] | None = None) -> Source:
         if not row and not name:
             continue
         if not name:
-            faults.append(f"line {line}, column {headers[meanings.index('name')]}: is empty; every node needs a name")
+            faults.append(f"line {line}, column {named}: is empty; every node needs a name")
         elif lines.setdefault(name, line) != line:
-            faults.append(f"line {line}, column {headers[meanings.index('name')]}: {name} is on line {lines[name]} already; leave one")
-        hosts[name] = Host(name, _variables(row), tuple(re.split(r"[\s,;]+", row.get("groups", ""))) if "groups" in row else ())
+            faults.append(f"line {line}, column {named}: {name} is on line {lines[name]} already; leave one")
+        groups = re.findall(r"[^\s,;]+", row.pop("groups", ""))
+        hosts[name] = Host(name, _variables(row), tuple(groups))
     if faults:
         raise SourceError(faults)
     return Source(tuple(hosts.values()))
@@ -104,6 +106,6 @@ def _variables(row: Mapping[str, str]) -> dict[str, Any]:
         name, dot, entry = meaning.partition(".")
         if dot:
             variables.setdefault(name, {})[entry] = cell
-        elif name != "groups":
+        else:
             variables[name] = cell.replace(",", " ").split() if name in LISTS else cell
     return variables

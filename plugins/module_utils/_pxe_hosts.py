@@ -87,7 +87,7 @@ def _host(address: str, entry: Mapping[str, Any], channels: Mapping[str, str]) -
 
 
 def _entry(host: Host, common: Mapping[str, Any], channel_of: Mapping[str, str]) -> dict[str, Any]:
-    known = {key: host.variables[variable] for key, variable in KEYS.items() if host.variables.get(variable)}
+    known = {key: host.variables[variable] for key, variable in KEYS.items() if host.variables.get(variable) is not None}
     known["channel"] = channel_of.get(known["channel"], known["channel"])
     own: dict[str, Any] = {}
     for variable in (COMMON, *OWN):
@@ -126,8 +126,8 @@ def _load(text: str, trailing_commas: bool) -> Any:
     try:
         return json.loads(mended if trailing_commas else text, object_pairs_hook=_Object)
     except json.JSONDecodeError as error:
-        comma = next((match.start() for match in _COMMA.finditer(text) if match[1]), len(text))
-        if comma <= error.pos and not trailing_commas:
+        comma = next((match.start() for match in _COMMA.finditer(text) if match[1]), None)
+        if comma is not None and comma <= error.pos and not trailing_commas:
             wrong = "JSON allows no comma after the last entry; take it away, or set trailing_commas to true"
             raise SourceError([_at(text, comma, wrong)]) from None
         raise SourceError([_at(text, error.pos, f"is no JSON: {error.msg}")]) from None

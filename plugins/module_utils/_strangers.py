@@ -84,7 +84,7 @@ def _host(machine: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"      netboot_ip: {json.dumps(machine['ip'])}"
         if machine["ip"]
-        else "      # netboot_ip: no address is free, or it is on no network of the master"
+        else "      # netboot_ip: it is on no network of the master, or no address is free"
     )
     if "uuid" in machine:
         yield f"      netboot_uuid: {json.dumps(machine['uuid'])}"
