@@ -34,16 +34,17 @@ def load_all(text: str) -> list[Any]:
         return list(yaml.load_all(text, _Loader))  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        lines = text.split("\n")
-        near = f": {lines[mark.line].strip()!r}" if mark and mark.line < len(lines) else ""
-        raise YamlError(f"line {mark.line + 1 if mark else 0}: {error.problem or error.context}{near}") from error
+        lines = text.splitlines()
+        # What is left open is only noticed behind the end.
+        number = min(mark.line, len(lines) - 1)
+        raise YamlError(f"line {number + 1}: {error.problem or error.context}: {lines[number].strip()!r}") from error
     except yaml.YAMLError as error:
         raise YamlError(str(error)) from error
 
 
 def load(text: str) -> Any:
-    """The only document of a text. Raises C(YamlError)."""
+    """The only document of a text, None if there is none. Raises C(YamlError)."""
     documents = load_all(text)
-    if len(documents) != 1:
+    if len(documents) > 1:
         raise YamlError(f"has {len(documents)} documents instead of one")
-    return documents[0]
+    return documents[0] if documents else None
