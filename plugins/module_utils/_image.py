@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +36,39 @@ MASKED = [
     "rpcbind.socket",
 ]
 
-#: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for NFS.
+#: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for its way of booting.
 INITRAMFS = "MODULES=netboot\nBOOT=nfs\nBUSYBOX=y\nCOMPRESS=zstd\n"
+
+#: A system in RAM is all cloud-init's: it has one source of data, no disk to grow into, and nobody's locale to generate.
+CLOUD = "datasource_list: [NoCloud, None]\nresize_rootfs: false\ngrowpart: {mode: 'off'}\nlocale: false\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an image is made to boot: what its initramfs and more files say, and which units it runs and does not run."""
+
+    files: Mapping[str, str]
+    masked: tuple[str, ...]
+    enabled: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+_INITRAMFS = "/etc/initramfs-tools/conf.d/bootyard"
+
+#: By the C(form) of an image. A squashfs lets networkd and resolved run the network that cloud-init writes down; they would take
+#: the kernel's ip= for theirs too.
+FORMS = {
+    "directory": Form({_INITRAMFS: INITRAMFS}, tuple(MASKED)),
+    "squashfs": Form(
+        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD},
+        (*(unit for unit in MASKED if unit != "networking.service"), "systemd-network-generator.service"),
+        ("systemd-networkd.service", "systemd-resolved.service"),
+        {"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"},
+    ),
+}
+
+#: The files that a machine boots, by the form of the image.
+BOOT_FILES = {"directory": ("vmlinuz", "initrd.img"), "squashfs": ("vmlinuz", "initrd.img", "filesystem.squashfs")}
 
 
 class ImageError(RuntimeError):
@@ -52,19 +85,21 @@ class Image:
     mirror: str
     components: tuple[str, ...]
     packages: tuple[str, ...]
+    form: str = "directory"
 
     @property
     def digest(self) -> str:
         """Tells two different images apart."""
         parts = [RECIPE, self.suite, self.arch, sorted(self.components), sorted(self.packages)]
+        parts += [self.form] if self.form != "directory" else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Store:
-    """The generations below C(directory), of which C(publish) holds the boot files once more for TFTP."""
+    """The generations below C(directory), whose boot files machines find in every directory of C(publish)."""
 
-    def __init__(self, directory: str, publish: str) -> None:
-        self.directory, self.publish = directory, publish
+    def __init__(self, directory: str, publish: Iterable[str]) -> None:
+        self.directory, self.publish = directory, tuple(publish)
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """The manifest of an image's current generation."""
@@ -82,9 +117,12 @@ class Store:
         last = int(manifest["generation"].split("-")[0]) if manifest else 0
         return f"{last + 1:04d}-{image.digest[:8]}", False
 
-    def published(self, name: str, generation: str) -> bool:
-        """Whether the boot files of a generation are in the publish directory."""
-        return os.path.isdir(os.path.join(self.publish, name, generation))
+    def unpublished(self) -> list[tuple[str, str]]:
+        """Image and generation of the boot files that a publish directory lacks, older generations being some node's still."""
+        manifests = glob.glob(os.path.join(glob.escape(self.directory), "*", "*", "manifest.json"))
+        generations = {os.path.dirname(os.path.realpath(path)) for path in manifests}
+        found = sorted((os.path.basename(os.path.dirname(path)), os.path.basename(path)) for path in generations)
+        return [(name, generation) for name, generation in found if any(self._lacking(name, generation))]
 
     def build(self, image: Image) -> dict[str, Any]:
         """Build and publish a generation and make it the current one; returns its manifest.
@@ -96,11 +134,13 @@ class Store:
         staging, target = os.path.join(home, ".building"), os.path.join(home, generation)
         os.makedirs(home, mode=0o755, exist_ok=True)
         remove_tree(staging)
-        remove_tree(target)  # a generation that never became the current one
+        for unfinished in (target, *(os.path.join(directory, image.name, generation) for directory in self.publish)):
+            remove_tree(unfinished)  # of a generation that never became the current one
         os.mkdir(staging, 0o755)
         try:
             root = os.path.join(staging, "root")
             bootstrap(image, root)
+            size = _size(root)
             manifest = {
                 "image": image.name,
                 "generation": generation,
@@ -109,8 +149,8 @@ class Store:
                 "arch": image.arch,
                 "packages": sorted(image.packages),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                **_boot_files(root, staging),
-                **_size(root),
+                **_boot_files(image, root, staging),
+                **size,
             }
             with open(os.path.join(staging, "manifest.json"), "w", encoding="utf-8") as stream:
                 json.dump(manifest, stream, indent=2)
@@ -120,20 +160,34 @@ class Store:
             remove_tree(staging)
             raise
         self.publish_boot_files(image.name, generation)
-        _point(os.path.join(home, "current"), generation)
+        self._switch(image.name, generation)
         return manifest
 
     def publish_boot_files(self, name: str, generation: str) -> None:
-        """Put kernel and initrd of a generation where the TFTP server sees them, both or none."""
-        source = os.path.join(self.directory, name, generation)
-        home = os.path.join(self.publish, name)
-        staging = os.path.join(home, f".{generation}")
-        os.makedirs(home, mode=0o755, exist_ok=True)
-        remove_tree(staging)
-        os.mkdir(staging, 0o755)
-        for file in ("vmlinuz", "initrd.img"):
-            shutil.copyfile(os.path.join(source, file), os.path.join(staging, file))
-        os.rename(staging, os.path.join(home, generation))
+        """Put the files of a generation that machines boot where the servers see them, all or none."""
+        for home in self._lacking(name, generation):
+            staging = os.path.join(home, f".{generation}")
+            os.makedirs(home, mode=0o755, exist_ok=True)
+            remove_tree(staging)
+            os.mkdir(staging, 0o755)
+            source = os.path.join(self.directory, name, generation)
+            for file in {file for files in BOOT_FILES.values() for file in files} & set(os.listdir(source)):
+                _link_or_copy(os.path.join(source, file), os.path.join(staging, file))
+            os.rename(staging, os.path.join(home, generation))
+        manifest = self.manifest(name)
+        if manifest and manifest["generation"] == generation:
+            self._switch(name, generation)
+
+    def _switch(self, name: str, generation: str) -> None:
+        """Make a generation the current one, for new roots and for machines that boot whatever is current."""
+        for directory in (*self.publish, self.directory):
+            _point(os.path.join(directory, name, "current"), generation)
+
+    def _lacking(self, name: str, generation: str) -> Iterator[str]:
+        """Where the image's generations are published, and this one is not."""
+        for directory in self.publish:
+            if not os.path.isdir(os.path.join(directory, name, generation)):
+                yield os.path.join(directory, name)
 
 
 def bootstrap(image: Image, root: str) -> None:
@@ -142,6 +196,7 @@ def bootstrap(image: Image, root: str) -> None:
     mmdebstrap keeps services from starting; the namespaces around it take every mount and every process away with this
     one, however it ends.
     """
+    form = FORMS[image.form]
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     source = f"deb [signed-by={keyring}] {image.mirror} {image.suite} {' '.join(image.components)}"
     command = [
@@ -152,15 +207,31 @@ def bootstrap(image: Image, root: str) -> None:
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         f"--include={','.join(image.packages)}",
-        '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"',
-        f'--essential-hook=printf "%s" "{INITRAMFS}" > "$1/etc/initramfs-tools/conf.d/bootyard"',
-        f'--customize-hook=systemctl --root="$1" --quiet mask {" ".join(MASKED)}',
+        *(f"--essential-hook={command}" for path, text in form.files.items() for command in _writing(path, text)),
+        f'--customize-hook=systemctl --root="$1" --quiet mask {" ".join(form.masked)}',
+        *(f'--customize-hook=systemctl --root="$1" --quiet enable {unit}' for unit in form.enabled),
+        *(f'--customize-hook=ln -sf {target} "$1{path}"' for path, target in form.links.items()),
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub',
         *(image.suite, root, source),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
         raise ImageError(f"mmdebstrap could not build {image.name} ({image.suite}, {image.arch}): {_essence(done.stderr)}")
+
+
+def _writing(path: str, text: str) -> Iterator[str]:
+    """Shell commands that write a file below $1."""
+    yield f'mkdir -p "$1{os.path.dirname(path)}"'
+    yield f'printf "%s" {shlex.quote(text)} > "$1{path}"'
+
+
+def _squash(root: str, target: str) -> None:
+    """Pack a root; kernel and initrd are outside of it, so they cost no memory twice."""
+    command = ["setpriv", "--pdeathsig", "KILL", "mksquashfs", root, target]
+    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-wildcards", "-e", "boot/*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ImageError(f"mksquashfs could not pack {root}: {_essence(done.stderr)}")
 
 
 def remove_tree(path: str) -> None:
@@ -181,16 +252,19 @@ def newest_kernel(boot: str) -> str:
     return max(versions, key=natural)
 
 
-def _boot_files(root: str, target: str) -> dict[str, Any]:
+def _boot_files(image: Image, root: str, target: str) -> dict[str, Any]:
     boot = os.path.join(root, "boot")
     kernel = newest_kernel(boot)
-    found = {"kernel": kernel, "sha256": {}}
     for file, source in (("vmlinuz", f"vmlinuz-{kernel}"), ("initrd.img", f"initrd.img-{kernel}")):
-        path = os.path.join(target, file)
-        shutil.copyfile(os.path.join(boot, source), path)
-        with open(path, "rb") as stream:
-            found["sha256"][file] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
+        shutil.copyfile(os.path.join(boot, source), os.path.join(target, file))
+    if image.form == "squashfs":
+        _squash(root, os.path.join(target, "filesystem.squashfs"))
+    return {"kernel": kernel, "sha256": {file: _sha256(os.path.join(target, file)) for file in BOOT_FILES[image.form]}}
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _size(root: str) -> dict[str, int]:
@@ -200,6 +274,14 @@ def _size(root: str) -> dict[str, int]:
             stat = os.lstat(os.path.join(directory, name))
             inodes, blocks = inodes + 1, blocks + stat.st_blocks
     return {"bytes": blocks * 512, "inodes": inodes}
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """The same file once more, or a copy of it on another file system; nobody writes to either."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _point(link: str, target: str) -> None:
@@ -219,5 +301,7 @@ def _essence(log: str) -> str:
 def wanted(name: str, spec: Mapping[str, Any], defaults: Mapping[str, Any]) -> Image:
     """An image from its entry in C(netboot_images), with the role's defaults for what it leaves out."""
     merged = {**defaults, **spec}
-    packages = [*merged["packages"], *merged["extra_packages"], merged["kernel_package"]]
-    return Image(name, merged["suite"], merged["arch"], merged["mirror"], tuple(merged["components"]), tuple(dict.fromkeys(packages)))
+    form = merged.get("form", "directory")
+    packages = spec.get("packages") or merged["packages" if form == "directory" else "squashfs_packages"]
+    names = tuple(dict.fromkeys([*packages, *merged["extra_packages"], merged["kernel_package"]]))
+    return Image(name, merged["suite"], merged["arch"], merged["mirror"], tuple(merged["components"]), names, form)

@@ -10,16 +10,19 @@ short_description: Build base images for node roots
 version_added: 1.0.0
 description:
   - Builds each image that does not exist yet, or whose recipe changed, as a new immutable generation, and makes it the current one.
-  - A generation holds the root, C(vmlinuz), C(initrd.img) and a C(manifest.json); kernel and initrd are published for TFTP as well.
+  - A generation holds the root, C(vmlinuz), C(initrd.img) and a C(manifest.json); kernel and initrd of every generation are published
+    for the servers that machines fetch them from.
   - Older generations stay, since roots are clones of them.
 requirements:
   - mmdebstrap
+  - mksquashfs, for images with C(form=squashfs)
 extends_documentation_fragment: bootyard.netboot.master
 options:
   images:
     description:
       - Images by name.
       - Each has C(suite) and may have C(arch), C(mirror), C(components), C(packages), C(extra_packages) and C(kernel_package) of its own.
+      - One with C(form=squashfs) is a system for RAM. Its generations have a C(filesystem.squashfs) besides.
     type: dict
     required: true
   defaults:
@@ -45,6 +48,11 @@ options:
         type: list
         elements: str
         required: true
+      squashfs_packages:
+        description: Packages that every system in RAM needs.
+        type: list
+        elements: str
+        default: []
       extra_packages:
         description: Packages on top of these.
         type: list
@@ -59,9 +67,10 @@ options:
     type: path
     default: /srv/netboot/images
   publish:
-    description: Where the TFTP server finds kernels and initrds.
-    type: path
-    default: /srv/tftp/images
+    description: Where the TFTP and the HTTP server find kernels and initrds.
+    type: list
+    elements: path
+    default: [/srv/tftp/images, /srv/http/images]
 attributes:
   check_mode:
     description: Says which images would be built.
@@ -113,12 +122,13 @@ def main():
                     "mirror": {"type": "str", "required": True},
                     "components": {"type": "list", "elements": "str", "required": True},
                     "packages": {"type": "list", "elements": "str", "required": True},
+                    "squashfs_packages": {"type": "list", "elements": "str", "default": []},
                     "extra_packages": {"type": "list", "elements": "str", "default": []},
                     "kernel_package": {"type": "str", "required": True},
                 },
             },
             "directory": {"type": "path", "default": "/srv/netboot/images"},
-            "publish": {"type": "path", "default": "/srv/tftp/images"},
+            "publish": {"type": "list", "elements": "path", "default": ["/srv/tftp/images", "/srv/http/images"]},
             "run": {"type": "int"},
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
         },
@@ -139,7 +149,7 @@ def main():
 
 def reconcile(store, images, dry):
     """Build what is missing, unless C(dry); returns the module's result."""
-    generations, before, built, published = {}, {}, [], []
+    generations, before, built = {}, {}, []
     for image in images:
         manifest = store.manifest(image.name)
         before[image.name] = manifest["generation"] if manifest else None
@@ -148,12 +158,11 @@ def reconcile(store, images, dry):
             built.append(image.name)
             if not dry:
                 store.build(image)
-        elif not store.published(image.name, generations[image.name]):
-            published.append(image.name)
-            if not dry:
-                store.publish_boot_files(image.name, generations[image.name])
+    unpublished = store.unpublished()
+    for name, generation in () if dry else unpublished:
+        store.publish_boot_files(name, generation)
     return {
-        "changed": bool(built or published),
+        "changed": bool(built or unpublished),
         "built": built,
         "generations": generations,
         "diff": {"before": _lines(before), "after": _lines(generations)},

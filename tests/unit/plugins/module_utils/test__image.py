@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ DEFAULTS = {
     "mirror": "http://127.0.0.1:9/",
     "components": ["main"],
     "packages": ["systemd-sysv", "nfs-common"],
+    "squashfs_packages": ["live-boot", "cloud-init"],
     "extra_packages": [],
     "kernel_package": "linux-image-amd64",
 }
@@ -30,7 +32,7 @@ def image(**spec):
 
 @pytest.fixture
 def store(tmp_path):
-    return _image.Store(str(tmp_path / "images"), str(tmp_path / "tftp"))
+    return _image.Store(str(tmp_path / "images"), [str(tmp_path / "tftp"), str(tmp_path / "http")])
 
 
 def publish(store, made, generation):
@@ -77,6 +79,51 @@ def test_what_makes_no_other_image(change):
     assert image(**change).digest == image().digest
 
 
+def test_a_system_in_ram_has_packages_of_its_own():
+    made = image(form="squashfs", extra_packages=["podman"])
+    assert made.packages == ("live-boot", "cloud-init", "podman", "linux-image-amd64")
+    assert made.digest != image(packages=list(made.packages), kernel_package="linux-image-amd64").digest
+
+
+def test_the_digests_of_images_that_exist_stay():
+    """Another digest would make every master build all of its images again."""
+    assert image().digest == "30efeb524a59e25638c5c7c6e0f15be5aa9b03bc5202a955a2ec1054423075ca"
+
+
+def test_what_is_written_for_each_form_reaches_the_shell_as_it_is(tmp_path):
+    for form in _image.FORMS.values():
+        for path, text in form.files.items():
+            for command in _image._writing(path, text):
+                subprocess.run(["sh", "-euc", command, "sh", tmp_path], check=True)
+            assert (tmp_path / path.lstrip("/")).read_text() == text
+
+
+def test_a_squashfs_is_packed_without_what_the_boot_loader_brings(tmp_path):
+    for name in ("boot/vmlinuz-6.1.0-1-amd64", "boot/initrd.img-6.1.0-1-amd64", "etc/marker"):
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(name)
+    found = _image._boot_files(image(form="squashfs"), str(tmp_path / "root"), str(tmp_path))
+    assert found["sha256"].keys() == {"vmlinuz", "initrd.img", "filesystem.squashfs"}
+    listed = subprocess.run(["unsquashfs", "-l", tmp_path / "filesystem.squashfs"], check=True, capture_output=True, text=True).stdout
+    assert [line for line in listed.splitlines() if line.startswith("squashfs-root/")] == [
+        "squashfs-root/boot",
+        "squashfs-root/etc",
+        "squashfs-root/etc/marker",
+    ]
+
+
+def test_what_is_current_is_published_as_current(store):
+    for generation in ("0001-x", "0002-y"):
+        publish(store, image(), generation)
+    with open(f"{store.directory}/debian-12/0002-y/filesystem.squashfs", "w", encoding="utf-8") as stream:
+        stream.write("a system")
+    for generation in ("0002-y", "0001-x"):
+        store.publish_boot_files("debian-12", generation)
+    for directory in store.publish:
+        assert os.readlink(f"{directory}/debian-12/current") == "0002-y"
+        assert os.path.exists(f"{directory}/debian-12/current/filesystem.squashfs")
+
+
 # --- which generation ------------------------------------------------------------------------------------------------
 
 
@@ -93,13 +140,36 @@ def test_generations_count_up_and_name_what_they_hold(store):
 
 def test_boot_files_are_published_together(store):
     publish(store, image(), "0001-x")
-    os.makedirs(f"{store.publish}/debian-12/.0001-x")
-    with open(f"{store.publish}/debian-12/.0001-x/litter", "w", encoding="utf-8"):
-        assert not store.published("debian-12", "0001-x")
+    for directory in store.publish:
+        os.makedirs(f"{directory}/debian-12/.0001-x")
+        with open(f"{directory}/debian-12/.0001-x/litter", "w", encoding="utf-8"):
+            assert store.unpublished() == [("debian-12", "0001-x")]
     store.publish_boot_files("debian-12", "0001-x")
-    assert store.published("debian-12", "0001-x")
-    assert os.listdir(f"{store.publish}/debian-12") == ["0001-x"]
-    assert sorted(os.listdir(f"{store.publish}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
+    assert store.unpublished() == []
+    for directory in store.publish:
+        assert sorted(os.listdir(f"{directory}/debian-12")) == ["0001-x", "current"]
+        assert sorted(os.listdir(f"{directory}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
+        assert os.path.samefile(f"{directory}/debian-12/0001-x/vmlinuz", f"{store.directory}/debian-12/0001-x/vmlinuz")
+
+
+def test_every_generation_is_published_where_it_is_missing(store):
+    for generation in ("0001-x", "0002-y"):
+        publish(store, image(), generation)
+        store.publish_boot_files("debian-12", generation)
+    shutil.rmtree(store.publish[1])
+    assert store.unpublished() == [("debian-12", "0001-x"), ("debian-12", "0002-y")]
+    before = os.stat(f"{store.publish[0]}/debian-12/0001-x").st_ino
+    store.publish_boot_files("debian-12", "0001-x")
+    assert store.unpublished() == [("debian-12", "0002-y")]
+    assert os.stat(f"{store.publish[0]}/debian-12/0001-x").st_ino == before
+
+
+def test_boot_files_are_copied_to_another_file_system(disk, tmp_path):
+    store = _image.Store(str(tmp_path / "images"), [str(disk("elsewhere"))])
+    publish(store, image(), "0001-x")
+    store.publish_boot_files("debian-12", "0001-x")
+    with open(f"{tmp_path}/elsewhere/debian-12/0001-x/initrd.img", encoding="utf-8") as stream:
+        assert stream.read() == "initrd.img of 0001-x"
 
 
 # --- which kernel ----------------------------------------------------------------------------------------------------
@@ -181,7 +251,7 @@ def test_a_build_that_fails_leaves_nothing_but_the_current_generation(store):
         store.build(image(suite="trixie"))
     assert sorted(os.listdir(f"{store.directory}/debian-12")) == ["0001-x", "current"]
     assert store.wanted_generation(image()) == ("0001-x", True)
-    assert not os.path.exists(store.publish)
+    assert not any(map(os.path.exists, store.publish))
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         assert store.directory not in mounts.read()
 
