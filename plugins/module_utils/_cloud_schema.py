@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SCHEMA = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
@@ -129,15 +129,18 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 def faults(checker: Any, config: Any) -> Iterator[tuple[str, str]]:
     """What cloud-init would complain about: where in the configuration, and what would be right."""
-    for error in sorted(checker.iter_errors(config), key=lambda error: list(map(str, error.absolute_path))):
-        error = _closest(error)
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
-        yield where, error.message[:300]
+    found = sorted(map(_closest, checker.iter_errors(config)), key=lambda error: list(map(str, error.absolute_path)))
+    # Several modules of cloud-init read the same key.
+    yield from dict.fromkeys((_place(error.absolute_path), error.message[:300]) for error in found)
     known = _known(checker.schema)
     for key in config if isinstance(config, Mapping) and "properties" not in checker.schema else ():
         if key not in known:
             close = difflib.get_close_matches(str(key), known, 1)
             yield str(key), f"is no key of this cloud-init; did you mean {close[0]}?" if close else "is no key of this cloud-init"
+
+
+def _place(path: Iterable[Any]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 def _closest(error: Any) -> Any:

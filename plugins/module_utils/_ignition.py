@@ -272,20 +272,21 @@ def from_butane(config: Any, spec: str) -> Any:
     """
     if not isinstance(config, Mapping):
         return config
-    version = VARIANTS.get(config.get("variant", ""), {}).get(str(config.get("version")), spec)
+    version = VARIANTS.get(str(config.get("variant")), {}).get(str(config.get("version")), spec)
     if version != spec:
         raise IgnitionError(f"version: {config['version']} of {config['variant']} is spec {version}; the profile has ignition: {spec}")
     made = {key: value for key, value in _camel("", config).items() if key not in ("variant", "version")}
-    made["ignition"] = {"version": spec, **(made.get("ignition") or {})}
-    if made["ignition"]["version"] != spec:
-        raise IgnitionError(f"ignition.version is {made['ignition']['version']}; the profile has ignition: {spec}")
-    mounts = []
-    for system in (made.get("storage") or {}).get("filesystems") or []:
-        if isinstance(system, dict) and system.pop("withMountUnit", False):
-            mounts.append(_mount_unit(system))
-    if mounts:
-        systemd = made.setdefault("systemd", {})
-        systemd["units"] = [*mounts, *(systemd.get("units") or [])]
+    about, storage, systemd = (made.get(section) or {} for section in ("ignition", "storage", "systemd"))
+    if isinstance(about, Mapping):
+        made["ignition"] = {"version": spec, **about}
+        if made["ignition"]["version"] != spec:
+            raise IgnitionError(f"ignition.version is {about['version']}; the profile has ignition: {spec}")
+    systems = storage.get("filesystems") if isinstance(storage, Mapping) else None
+    systems = [system for system in systems if isinstance(system, dict)] if isinstance(systems, list) else []
+    mounts = [_mount_unit(system) for system in systems if system.pop("withMountUnit", False)]
+    units = systemd.get("units") or [] if isinstance(systemd, Mapping) else None
+    if mounts and isinstance(units, list):
+        made["systemd"] = {**systemd, "units": [*mounts, *units]}
     return made
 
 
@@ -317,13 +318,13 @@ def _mount_unit(system: Mapping[str, Any]) -> dict[str, Any]:
     path, device = system.get("path"), system.get("device")
     if not path or not device:
         raise IgnitionError("storage.filesystems: with_mount_unit needs a path and a device")
-    options = system.get("mountOptions") or []
-    check = f"systemd-fsck@{escape(device)}.service"
+    options = [str(option) for option in system.get("mountOptions") or []]
+    check = f"systemd-fsck@{escape(str(device))}.service"
     lines = ["[Unit]", f"Requires={check}", f"After={check}", "", "[Mount]", f"What={device}", f"Where={path}"]
     lines += [f"Type={system['format']}"] if system.get("format") else []
     lines += [f"Options={','.join(options)}"] if options else []
     lines += ["", "[Install]", "RequiredBy=local-fs.target", ""]
-    return {"name": f"{escape(path)}.mount", "enabled": True, "contents": "\n".join(lines)}
+    return {"name": f"{escape(str(path))}.mount", "enabled": True, "contents": "\n".join(lines)}
 
 
 def escape(path: str) -> str:

@@ -192,7 +192,7 @@ WRONG = {  # kind, text, line, and a pattern of the message
     "mount of three": ("rancher", CLOUD + "mounts: [[a, b, c, d], [a, b, c]]", 0, r"mounts\[1\] has 3 fields.*give four"),
     "no header": ("coreos", "hostname: a\n", 1, "does not begin with #cloud-config"),
     "no header for cloud-init": ("nocloud", "hostname: a\n", 1, "begins with 'hostname: a'"),
-    "no YAML": ("coreos", CLOUD + "a: [\nb: c", 0, "line 4: did not find .*b: c"),
+    "no YAML": ("coreos", CLOUD + "a: [\nb: c", 0, "line 3: did not find .*b: c"),
     "key twice": ("rancher", CLOUD + "hostname: a\nhostname: b", 0, "line 3: hostname comes a second time"),
     "no mapping": ("nocloud", CLOUD + "- a", 0, "is no mapping of keys"),
     "slip of the pen": ("coreos", CLOUD + "write_file: []", 0, "write_file is no key of this kind; did you mean write_files"),
