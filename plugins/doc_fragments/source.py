@@ -13,8 +13,8 @@ options:
     description:
       - The file, absolute or as seen from the directory of the configuration.
       - It is data and no template; what looks like Jinja in it stays as it is.
-      - Ansible reads every file in the directory of an inventory as an inventory, so keep it elsewhere, or have C(ignore_extensions)
-        in C(ansible.cfg) name its extension.
+      - Ansible reads every file in the directory of an inventory as an inventory, so keep it elsewhere, or leave it out with
+        C(ignore_patterns) in the section C(inventory) of C(ansible.cfg).
     type: str
     required: true
   group:
