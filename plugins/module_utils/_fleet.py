@@ -22,6 +22,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import _profiles as _tables
+from ._artefacts import RECIPE_KEYS, WORD
 from ._loaders import BINARIES, LOADERS, LOADERS_OF
 
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
@@ -33,6 +35,8 @@ NODE_VARIABLES = frozenset(
         "netboot_profile",
         "netboot_loader",
         "netboot_kernel_args",
+        "netboot_channel",
+        "netboot_memory",
         "netboot_template",
         "netboot_vars",
         "netboot_vars_group",
@@ -48,6 +52,7 @@ MASTER_VARIABLES = frozenset(
         "netboot_networks",
         "netboot_profiles",
         "netboot_images",
+        "netboot_artefacts",
         "netboot_binaries",
         "netboot_config_secret",
         "netboot_config_life",
@@ -67,16 +72,12 @@ MODES = ("own", "proxy")
 UNKNOWN_POLICIES = ("address", "boot", "ignore")
 BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
 
-#: Profiles and images that exist without being written down; an inventory adds to them or replaces them by name.
-DEFAULT_PROFILES: dict[str, dict[str, Any]] = {
-    "debian-nfs": {"boot": "nfs", "image": "debian-12"},
-    "local": {"boot": "local"},
-}
 #: The keys of a profile, by its kind.
 _CONFIG_KEYS = {"config", "template", "ignition"}
+_FILE_KEYS = {"kernel", "initrd", "pxelinux_config", "pxelinux_prefix", "image", "artefacts", "channel"}
 _PROFILE_KEYS = {
-    "nfs": {"boot", "loader", "kernel_args", "image", *_CONFIG_KEYS},
-    "http": {"boot", "loader", "kernel_args", "kernel", "initrd", "pxelinux_config", "pxelinux_prefix", *_CONFIG_KEYS},
+    "nfs": {"boot", "loader", "kernel_args", "memory", "image", *_CONFIG_KEYS},
+    "http": {"boot", "loader", "kernel_args", "memory", *_FILE_KEYS, *_CONFIG_KEYS},
     "local": {"boot", *_CONFIG_KEYS},
 }
 #: The kinds of configuration, and the files that each consists of. C(config) is what a plain template makes.
@@ -91,8 +92,8 @@ CONFIG_KINDS = {
 IGNITION_SPECS = ("3.0.0", "3.1.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0")
 #: Releases whose cloud-init takes a URL only under the old name of its data source.
 _NOCLOUD_NET = frozenset(["buster", "bullseye", "bookworm", "focal", "jammy"])
-DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
-IMAGE_KEYS = frozenset(["suite", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
+IMAGE_KEYS = frozenset(["suite", "form", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
+IMAGE_FORMS = ("directory", "squashfs")
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -160,7 +161,8 @@ class Network:
 class Profile:
     """How a kind of node boots: an image as its NFS root, a kernel over HTTP, or its local disk.
 
-    C(kernel) and C(initrd) are URLs or paths below the HTTP root; the other fields of a kind are empty. C(config) is the kind
+    C(kernel) and C(initrd) are URLs or paths below the HTTP root, C(image) or C(artefacts) name what has them if it is made here;
+    C(memory) is the least RAM in MiB. The other fields of a kind are empty. C(config) is the kind
     of configuration that its nodes fetch, C(templates) names what makes each of its files, C(ignition) is Ignition's spec.
     """
 
@@ -173,6 +175,8 @@ class Profile:
     initrd: tuple[str, ...] = ()
     pxelinux_config: str = ""
     pxelinux_prefix: str = ""
+    artefacts: tuple[str, ...] = ()
+    memory: int = 0
     config: str = ""
     templates: Mapping[str, str] = field(default_factory=dict)
     ignition: str = "3.3.0"
@@ -210,7 +214,8 @@ class Fleet:
     """All that the master serves. Names are unique; every node's network, profile and image exists.
 
     C(binaries) are the boot loader files that this master can publish: by name, C(path) with C(package) where Debian has
-    it, or C(src) with C(sha256) where the operator brings it.
+    it, or C(src) with C(sha256) where the operator brings it. C(artefacts) are the recipes of L(_artefacts) that the profiles of
+    its nodes need.
     """
 
     master: str
@@ -220,6 +225,7 @@ class Fleet:
     images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     binaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
+    artefacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _by_mac: Mapping[str, Node] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -288,7 +294,8 @@ class Fleet:
             "networks": {name: _plain(network) for name, network in self.networks.items()},
             "profiles": {name: _plain(profile) for name, profile in self.profiles.items()},
             "images": {name: dict(image) for name, image in self.images.items()},
-            "images_in_use": sorted({self.image_of(node) for node in self.rooted}),
+            "images_in_use": sorted({self.image_of(node) for node in self.present} - {""}),
+            "artefacts": {name: dict(recipe) for name, recipe in self.artefacts.items()},
             "binaries": {name: dict(binary) for name, binary in self.binaries.items()},
             "present": [node.name for node in self.present],
             "rooted": [node.name for node in self.rooted],
@@ -307,6 +314,7 @@ class Fleet:
             images={name: dict(item) for name, item in data["images"].items()},
             binaries={name: dict(item) for name, item in data["binaries"].items()},
             nodes=tuple(_record(Node, item) for item in json.loads(data["nodes"])),
+            artefacts={name: dict(recipe) for name, recipe in data["artefacts"].items()},
         )
 
 
@@ -377,7 +385,12 @@ def parse(
     common = hosts[master]
     networks = _networks(faults, master, common, interfaces, interface)
     images = _images(faults, master, common)
-    profiles = _profiles(faults, master, common, images)
+    own = _mapping(faults, master, "netboot_profiles", common)
+    specs, words = {**_tables.PROFILES, **own}, {"release": str(release)}
+    recipes = _recipes(faults, master, common)
+    # Those that are there from the start are for whoever boots them, not to be offered to everybody.
+    wanted = {_profile_of(hosts[name]) for name in slaves} | {str(name) for name in own}
+    profiles, needed = _profiles(faults, master, specs, sorted(wanted), images, recipes, words)
     binaries = _binaries(faults, master, common, release)
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
@@ -393,14 +406,16 @@ def parse(
     gone = set(absent)
     nodes = []
     for name in sorted(set(slaves), key=natural):
-        node = _node(faults, name, hosts[name], subnets, profiles, gone, master)
+        node = _node(faults, name, hosts[name], subnets, profiles, specs, gone, master)
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
     nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
-    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes))
+    booted = {name for node in nodes if node.state == "present" for name in profiles[node.profile].artefacts}
+    artefacts = {name: needed[name] for name in sorted(booted)}
+    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes), artefacts)
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
@@ -541,7 +556,7 @@ def _pool(faults, master, where, value, cidr, taken) -> tuple[str, str] | None:
 
 def _images(faults, master, common) -> dict[str, dict[str, Any]]:
     images = {}
-    for name, spec in {**DEFAULT_IMAGES, **_mapping(faults, master, "netboot_images", common)}.items():
+    for name, spec in {**_tables.IMAGES, **_mapping(faults, master, "netboot_images", common)}.items():
         where = f"netboot_images.{name}"
         if not _NAME.fullmatch(str(name)):
             faults.add(master, where, name, "name an image with letters, digits, dots and dashes")
@@ -549,24 +564,93 @@ def _images(faults, master, common) -> dict[str, dict[str, Any]]:
             faults.add(master, where, spec, "say which Debian release it holds, like {suite: bookworm}")
         else:
             _known_keys(faults, master, where, spec, IMAGE_KEYS)
+            _choice(faults, master, f"{where}.form", spec.get("form", "directory"), IMAGE_FORMS)
             images[str(name)] = bare(spec)
     return images
 
 
-def _profiles(faults, master, common, images) -> dict[str, Profile]:
-    profiles = {}
-    for name, spec in {**DEFAULT_PROFILES, **_mapping(faults, master, "netboot_profiles", common)}.items():
+def _recipes(faults, master, common) -> dict[str, dict[str, Any]]:
+    """Where artefacts come from; what the inventory says of one is laid over what is known of it."""
+    own = _mapping(faults, master, "netboot_artefacts", common)
+    recipes = {name: dict(recipe) for name, recipe in _tables.ARTEFACTS.items()}
+    for name, spec in own.items():
+        where = f"netboot_artefacts.{name}"
+        if not WORD.fullmatch(str(name)):
+            faults.add(master, where, name, "name an artefact with letters, digits, dots and dashes")
+            continue
+        if not isinstance(spec, Mapping):
+            faults.add(
+                master, where, spec, "is no mapping; write {url: https://example.com/os/, version: '1.0', files: {vmlinuz: vmlinuz}}"
+            )
+            continue
+        _known_keys(faults, master, where, spec, RECIPE_KEYS)
+        recipe = recipes[str(name)] = {**recipes.get(str(name), {}), **bare(spec)}
+        if len(recipe.keys() & {"url", "stream", "package"}) != 1:
+            faults.add(master, where, spec, "say where it is from: url, stream or package, and only one of them")
+        elif "url" in recipe and ("version" in recipe) == ("index" in recipe):
+            faults.add(master, where, spec, "say which version: version, or index and pattern")
+        for key in ("files", "links"):
+            names = recipe.get(key, {})
+            if not isinstance(names, Mapping) or (key == "files" and not names):
+                faults.add(master, f"{where}.{key}", names, "is no mapping of names; write {vmlinuz: NAME}")
+                continue
+            for word in names:
+                if not WORD.fullmatch(_tables.filled(str(word), {"channel": "x", "release": "x"})):
+                    faults.add(master, f"{where}.{key}", word, "is no name of a file; use letters, digits, dots and dashes")
+    return recipes
+
+
+def _profile_of(host) -> str:
+    """The name of the profile that a host follows: with a channel of its own, one that differs in nothing but that."""
+    channel = host.get("netboot_channel")
+    return f"{host.get('netboot_profile', 'debian-nfs')}{f'@{channel}' if channel else ''}"
+
+
+def _profiles(faults, master, specs, wanted, images, recipes, words) -> tuple[dict[str, Profile], dict[str, Any]]:
+    """The profiles that are wanted, as NAME or NAME@CHANNEL, and the recipes of the artefacts that they need."""
+    profiles, needed = {}, {}
+    for full in wanted:
+        name, _, channel = full.partition("@")
         where = f"netboot_profiles.{name}"
-        if not _NAME.fullmatch(str(name)):
+        spec = specs.get(name)
+        if name not in specs:
+            continue  # the node that wants it is told
+        if not _NAME.fullmatch(name):
             faults.add(master, where, name, "name a profile with letters, digits, dots and dashes")
             continue
         if not isinstance(spec, Mapping):
             faults.add(master, where, spec, "is no mapping; write {boot: nfs, image: debian-12}")
             continue
+        channel = channel or _tables.filled(str(spec.get("channel") or ""), words)
+        if channel and not WORD.fullmatch(channel):
+            faults.add(master, "netboot_channel", channel, "is no word of letters, digits, dots and dashes, like stable")
+            continue
+        if not channel and _tables.has(bare(spec), "channel"):
+            continue
+        spec = _tables.filled(bare(spec), {**words, "channel": channel})
         boot = _choice(faults, master, f"{where}.boot", spec.get("boot"), _PROFILE_KEYS)
         if boot:
-            profiles[str(name)] = _profile(faults, master, where, Profile(str(name), boot), spec, images)
-    return profiles
+            profiles[full] = _profile(faults, master, where, Profile(full, boot), spec, images)
+            names, more = _needed(faults, master, where, spec, recipes, {**words, "channel": channel})
+            profiles[full] = dataclasses.replace(profiles[full], artefacts=names)
+            needed |= more
+    return profiles, needed
+
+
+def _needed(faults, master, where, spec, recipes, words) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The artefacts of a profile: those of a channel have its name in theirs."""
+    needed = {}
+    for name in _list(spec.get("artefacts")):
+        recipe = recipes.get(name)
+        if not recipe:
+            faults.add(master, f"{where}.artefacts", name, f"is not in netboot_artefacts; there are {_names(recipes)}")
+        elif not _tables.has(recipe, "channel"):
+            needed[name] = _tables.filled(recipe, words)
+        elif words["channel"]:
+            needed[f"{name}-{words['channel']}"] = _tables.filled(recipe, words)
+        else:
+            faults.add(master, f"{where}.channel", None, f"is missing: the artefact {name} is there by channel")
+    return tuple(needed), needed
 
 
 def _profile(faults, master, where, profile, spec, images) -> Profile:
@@ -574,12 +658,17 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
     changes: dict[str, Any] = {
         "loader": _loader(faults, master, f"{where}.loader", spec.get("loader", "auto"), profile.boot),
         "kernel_args": _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args")),
+        "memory": _number(faults, master, f"{where}.memory", spec.get("memory"), 1, 2**24) or 0,
         **_configuration(faults, master, where, spec),
     }
-    if profile.boot == "nfs":
+    if profile.boot == "nfs" or spec.get("image"):
         changes["image"] = str(spec.get("image"))
-        if spec.get("image") not in images:
-            faults.add(master, f"{where}.image", spec.get("image"), f"is not in netboot_images; there are {_names(images)}")
+        form = "directory" if profile.boot == "nfs" else "squashfs"
+        fitting = [name for name, image in images.items() if image.get("form", "directory") == form]
+        if spec.get("image") not in fitting:
+            faults.add(
+                master, f"{where}.image", spec.get("image"), f"is not in netboot_images with form: {form}; there are {_names(fitting)}"
+            )
     if profile.boot == "http":
         form = "give a path below /srv/http, like images/flatcar/vmlinuz, or an http:// URL"
         changes["kernel"] = _file(faults, master, f"{where}.kernel", spec.get("kernel"), form)
@@ -667,7 +756,7 @@ def _binaries(faults, master, common, release) -> dict[str, dict[str, str]]:
     return binaries
 
 
-def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
+def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | None:
     for variable in host:
         if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
             close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
@@ -680,9 +769,15 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     state = "absent" if name in gone else _choice(faults, name, "netboot_state", host.get("netboot_state", "present"), STATES)
     macs = _macs(faults, name, host.get("netboot_mac"), required=state == "present")
     uuid = _uuid(faults, name, host.get("netboot_uuid"))
-    profile = str(host.get("netboot_profile", "debian-nfs"))
-    if profile not in profiles:
-        faults.add(name, "netboot_profile", profile, f"is not in netboot_profiles; there are {_names(profiles)}")
+    profile = _profile_of(host)
+    if profile.partition("@")[0] not in specs:
+        faults.add(name, "netboot_profile", profile.partition("@")[0], f"is not in netboot_profiles; there are {_names(specs)}")
+    elif host.get("netboot_channel") and not _tables.has(bare(specs[profile.partition("@")[0]]), "channel"):
+        faults.add(name, "netboot_channel", host["netboot_channel"], "has no use: its profile is the same in all channels")
+    elif profile not in profiles and "@" not in profile:
+        faults.add(name, "netboot_channel", None, f"is missing: {profile} is there in many versions; name one, like v1.13.0")
+    elif profile in profiles:
+        _enough_memory(faults, name, host.get("netboot_memory"), profiles[profile])
     ip = host.get("netboot_ip")
     network = None
     if ip is None and state == "absent":
@@ -701,6 +796,12 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     if profile in profiles:
         _tokens(faults, name, profiles[profile].kernel_args + args, kind)
     return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc, templates)
+
+
+def _enough_memory(faults, name, value, profile) -> None:
+    memory = _number(faults, name, "netboot_memory", value, 1, 2**24)
+    if memory and memory < profile.memory:
+        faults.add(name, "netboot_memory", memory, f"is less than {profile.name} needs: {profile.memory} MiB")
 
 
 def _tokens(faults, name, args, kind) -> None:

@@ -10,6 +10,7 @@ the channel of the profile or of the node, such as stable or beta.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 #: C(memory) is the least RAM in MiB with which upstream's documentation, or our own trial, says that the system starts.
@@ -174,3 +175,21 @@ ARTEFACTS: dict[str, dict[str, Any]] = {
         "keyring": "ubuntu",
     },
 }
+
+
+def filled(value: Any, words: Mapping[str, str]) -> Any:
+    """A copy of an entry with every C({word}) of C(words) replaced; others stay."""
+    if isinstance(value, str):
+        for word, text in words.items():
+            value = value.replace(f"{{{word}}}", text)
+        return value
+    if isinstance(value, Mapping):
+        return {filled(key, words): filled(item, words) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [filled(item, words) for item in value]
+    return value
+
+
+def has(value: Any, word: str) -> bool:
+    """Whether an entry has C({word}) in it."""
+    return filled(value, {word: ""}) != value
