@@ -172,7 +172,7 @@ class Upstream:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
         # gpgv is content with a signature by an expired key, and then does not say GOODSIG.
         if done.returncode or "[GNUPG:] GOODSIG " not in done.stdout:
-            said = " ".join(line.removeprefix("gpgv: ") for line in done.stderr.splitlines()) or "no good signature"
+            said = " ".join(done.stderr.replace("gpgv: ", "").split())
             raise ArtefactError(f"{url} has no good signature: {said}")
 
     def fetch(self, release: Release, directory: str, keyring: str | None) -> dict[str, str]:
@@ -533,7 +533,8 @@ def main(path: str) -> None:
             result = follow(Store(told["roots"], told["keep"]), Upstream(told["mirrors"], told["keyrings"]), told["artefacts"])
     except (ArtefactError, _binaries.BinaryError, _run.RunError, OSError) as error:
         sys.exit(str(error))
-    print(*(f"{name}: {before or 'nothing'} -> {after}" for name, (before, after) in result.switched.items()), sep="\n")
+    for name, (before, after) in result.switched.items():
+        print(f"{name}: {before or 'nothing'} -> {after}")
 
 
 if __name__ == "__main__":

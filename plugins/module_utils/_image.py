@@ -39,8 +39,8 @@ MASKED = [
 #: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for its way of booting.
 INITRAMFS = "MODULES=netboot\nBOOT=nfs\nBUSYBOX=y\nCOMPRESS=zstd\n"
 
-#: A system in RAM is all cloud-init's: it has one source of data, no disk to grow into, and nobody's locale to generate.
-CLOUD = "datasource_list: [NoCloud, None]\nresize_rootfs: false\ngrowpart: {mode: 'off'}\nlocale: false\n"
+#: A system in RAM is all cloud-init's: it has one source of data, no disk to grow into, and no locale to generate.
+CLOUD = "datasource_list: [NoCloud, None]\nresize_rootfs: false\ngrowpart: {mode: 'off'}\nlocale: C.UTF-8\n"
 
 
 @dataclass(frozen=True, slots=True)
