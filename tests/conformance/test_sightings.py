@@ -17,7 +17,7 @@ FLEET = Fleet("head", networks={"lab": Network("lab", "10.0.33.0/24", "10.0.33.1
 
 KEA = {
     "Dhcp4": {
-        "interfaces-config": {"interfaces": ["eth1"]},
+        "interfaces-config": {"interfaces": ["eth1"], "service-sockets-max-retries": 9, "service-sockets-retry-wait-time": 500},
         "lease-database": {"type": "memfile", "name": "/var/lib/kea/kea-leases4.csv"},
         "valid-lifetime": LEASE,
         "subnet4": [{"id": 1, "interface": "eth1", "subnet": "10.0.33.0/24", "pools": [{"pool": "10.0.33.20 - 10.0.33.20"}]}],
