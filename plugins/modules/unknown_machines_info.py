@@ -18,7 +18,7 @@ options:
     type: dict
     required: true
   group:
-    description: The group of the nodes, for O(ignore:inventory).
+    description: The group of the nodes in RV(inventory).
     type: str
     default: slaves
   kea_leases:
@@ -75,7 +75,7 @@ machines:
       description: The network that it was seen on; empty if it is none of the fleet's.
       type: str
     ip:
-      description: An address on this network that nobody has; empty if there is none.
+      description: An address on this network that no inventory gives away; empty if there is none.
       type: str
     at:
       description: The address at which it was seen, if it had one.
