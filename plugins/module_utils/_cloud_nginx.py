@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 
 from ._fleet import Fleet
@@ -76,13 +77,19 @@ _SEALED = """\
     }}
 """
 
+_NAMED = """\
+    if ($bootyard_cloud_file = "") {
+        return 404 "# There are config, user-data, meta-data, vendor-data and network-config.\\n";
+    }
+"""
+
 _LOCATION = """\
 location {path} {{
     root {directory};
     default_type text/plain;
     types {{ }}
     charset utf-8;
-    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud;
+    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud buffer=32k flush=1s;
     limit_except GET {{
         deny all;
     }}
@@ -93,15 +100,12 @@ location {path} {{
         return 404 "#cloud-config\\n# There is no configuration for $bootyard_cloud_asked. Give this address to a node as its netboot_ip,\\n\
 # and its profile a config; then run the playbook again.\\n";
     }}
-{sealed}    if (${file} = "") {{
-        return 404 "# There are config, user-data, meta-data, vendor-data and network-config.\\n";
-    }}
-    try_files /$bootyard_cloud_node/${file} @bootyard_cloud_missing;
+{checks}    try_files /$bootyard_cloud_node/${file} @bootyard_cloud_missing;
 }}
 # Ignition takes 404 for an answer, and asks again after this.
 location @bootyard_cloud_missing {{
     default_type text/plain;
-    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud;
+    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud buffer=32k flush=1s;
     add_header Retry-After 10 always;
     return 503 "# The configuration of $bootyard_cloud_node is not ready.\\n";
 }}
@@ -119,6 +123,7 @@ server {{
 {listen}    server_name _;
     server_tokens off;
     gzip off;
+
 {locations}}}
 """
 
@@ -138,11 +143,11 @@ def files(fleet: Fleet, directory: str, listen: Iterable[str], override_from: It
         links=_LINKS.format() if secret else "",
     )
     sealed = _SEALED.format(secret=secret) if secret else ""
-    known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", sealed=sealed)
-    anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", sealed="")
+    known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", checks=sealed + _NAMED)
+    anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", checks="")
     listens = "".join(f"    listen {address};\n" for address in listen)
     # It would answer whoever has the address, which is what links are there to prevent.
-    server = _SERVER.format(listen=listens, locations=anywhere) if listens and not secret else ""
+    server = _SERVER.format(listen=listens, locations=textwrap.indent(anywhere, "    ")) if listens and not secret else ""
     witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}".encode()).hexdigest())
     return {MAPS: maps + server, LOCATION: known + witness}
 

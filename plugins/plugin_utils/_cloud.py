@@ -50,8 +50,9 @@ class CloudError(ValueError):
         self.faults = tuple(faults)
         more = len(self.faults) - SHOWN
         lines = [f"  - {fault}" for fault in self.faults[:SHOWN]] + ([f"  … and {more} more"] if more > 0 else [])
-        nodes = len({fault.node for fault in self.faults})
-        super().__init__("\n".join([f"The configurations of {nodes} nodes are wrong; nothing was changed:", *lines]))
+        count = len({fault.node for fault in self.faults})
+        nodes = f"{count} nodes" if count > 1 else "1 node"
+        super().__init__("\n".join([f"The configurations of {nodes} cannot be served; nothing was changed:", *lines]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def log_message(self, *_words: object) -> None:
-        """Both servers are measured without a terminal to write to."""
+
+class Server(http.server.HTTPServer):
+    """One request after the other, as there; only that connections may wait for their turn."""
+
+    request_queue_size = 128
 
 
 if __name__ == "__main__":
     Handler.directory = Path(sys.argv[3])
-    http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+    Server((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()

@@ -13,6 +13,7 @@ import time
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet
 from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
+from daemons import eventually
 from documents import ROOT
 
 MASTER, HERE = "10.0.33.1", "10.0.33.250"
@@ -262,8 +263,9 @@ def test_links_are_the_nodes_own_and_expire(machine, addresses, tmp_path):
 def test_each_request_is_told_with_its_node(endpoint):
     endpoint.ask(NODES["node1"][0], "/cloud/config")
     endpoint.ask(STRANGER, "/?override_ipv4=10.0.33.12", port=8080)
-    lines = (endpoint.machine.root / "var/log/nginx/bootyard-cloud.log").read_text().splitlines()
-    told = [{key: entry[key] for key in ("address", "node", "override", "status")} for entry in map(json.loads, lines)]
+    log = endpoint.machine.root / "var/log/nginx/bootyard-cloud.log"
+    assert eventually(10, lambda: STRANGER in log.read_text())
+    told = [{key: entry[key] for key in ("address", "node", "override", "status")} for entry in map(json.loads, log.read_text().splitlines())]
     assert {"address": "10.0.33.11", "node": "node1", "override": "", "status": 200} in told
     assert {"address": STRANGER, "node": "node2", "override": "10.0.33.12", "status": 200} in told
 
