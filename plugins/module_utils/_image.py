@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -61,10 +62,10 @@ class Image:
 
 
 class Store:
-    """The generations below C(directory), of which C(publish) holds the boot files once more for TFTP."""
+    """The generations below C(directory), whose boot files machines find in every directory of C(publish)."""
 
-    def __init__(self, directory: str, publish: str) -> None:
-        self.directory, self.publish = directory, publish
+    def __init__(self, directory: str, publish: Iterable[str]) -> None:
+        self.directory, self.publish = directory, tuple(publish)
 
     def manifest(self, name: str) -> dict[str, Any] | None:
         """The manifest of an image's current generation."""
@@ -82,9 +83,12 @@ class Store:
         last = int(manifest["generation"].split("-")[0]) if manifest else 0
         return f"{last + 1:04d}-{image.digest[:8]}", False
 
-    def published(self, name: str, generation: str) -> bool:
-        """Whether the boot files of a generation are in the publish directory."""
-        return os.path.isdir(os.path.join(self.publish, name, generation))
+    def unpublished(self) -> list[tuple[str, str]]:
+        """Image and generation of the boot files that a publish directory lacks, older generations being some node's still."""
+        manifests = glob.glob(os.path.join(glob.escape(self.directory), "*", "*", "manifest.json"))
+        generations = {os.path.dirname(os.path.realpath(path)) for path in manifests}
+        found = sorted((os.path.basename(os.path.dirname(path)), os.path.basename(path)) for path in generations)
+        return [(name, generation) for name, generation in found if any(self._lacking(name, generation))]
 
     def build(self, image: Image) -> dict[str, Any]:
         """Build and publish a generation and make it the current one; returns its manifest.
@@ -96,7 +100,8 @@ class Store:
         staging, target = os.path.join(home, ".building"), os.path.join(home, generation)
         os.makedirs(home, mode=0o755, exist_ok=True)
         remove_tree(staging)
-        remove_tree(target)  # a generation that never became the current one
+        for unfinished in (target, *(os.path.join(directory, image.name, generation) for directory in self.publish)):
+            remove_tree(unfinished)  # of a generation that never became the current one
         os.mkdir(staging, 0o755)
         try:
             root = os.path.join(staging, "root")
@@ -124,16 +129,21 @@ class Store:
         return manifest
 
     def publish_boot_files(self, name: str, generation: str) -> None:
-        """Put kernel and initrd of a generation where the TFTP server sees them, both or none."""
-        source = os.path.join(self.directory, name, generation)
-        home = os.path.join(self.publish, name)
-        staging = os.path.join(home, f".{generation}")
-        os.makedirs(home, mode=0o755, exist_ok=True)
-        remove_tree(staging)
-        os.mkdir(staging, 0o755)
-        for file in ("vmlinuz", "initrd.img"):
-            shutil.copyfile(os.path.join(source, file), os.path.join(staging, file))
-        os.rename(staging, os.path.join(home, generation))
+        """Put kernel and initrd of a generation where the servers see them, both or none."""
+        for home in self._lacking(name, generation):
+            staging = os.path.join(home, f".{generation}")
+            os.makedirs(home, mode=0o755, exist_ok=True)
+            remove_tree(staging)
+            os.mkdir(staging, 0o755)
+            for file in ("vmlinuz", "initrd.img"):
+                _link_or_copy(os.path.join(self.directory, name, generation, file), os.path.join(staging, file))
+            os.rename(staging, os.path.join(home, generation))
+
+    def _lacking(self, name: str, generation: str) -> Iterator[str]:
+        """Where the image's generations are published, and this one is not."""
+        for directory in self.publish:
+            if not os.path.isdir(os.path.join(directory, name, generation)):
+                yield os.path.join(directory, name)
 
 
 def bootstrap(image: Image, root: str) -> None:
@@ -200,6 +210,14 @@ def _size(root: str) -> dict[str, int]:
             stat = os.lstat(os.path.join(directory, name))
             inodes, blocks = inodes + 1, blocks + stat.st_blocks
     return {"bytes": blocks * 512, "inodes": inodes}
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """The same file once more, or a copy of it on another file system; nobody writes to either."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _point(link: str, target: str) -> None:

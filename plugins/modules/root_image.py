@@ -10,7 +10,8 @@ short_description: Build base images for node roots
 version_added: 1.0.0
 description:
   - Builds each image that does not exist yet, or whose recipe changed, as a new immutable generation, and makes it the current one.
-  - A generation holds the root, C(vmlinuz), C(initrd.img) and a C(manifest.json); kernel and initrd are published for TFTP as well.
+  - A generation holds the root, C(vmlinuz), C(initrd.img) and a C(manifest.json); kernel and initrd of every generation are published
+    for the servers that machines fetch them from.
   - Older generations stay, since roots are clones of them.
 requirements:
   - mmdebstrap
@@ -59,9 +60,10 @@ options:
     type: path
     default: /srv/netboot/images
   publish:
-    description: Where the TFTP server finds kernels and initrds.
-    type: path
-    default: /srv/tftp/images
+    description: Where the TFTP and the HTTP server find kernels and initrds.
+    type: list
+    elements: path
+    default: [/srv/tftp/images, /srv/http/images]
 attributes:
   check_mode:
     description: Says which images would be built.
@@ -118,7 +120,7 @@ def main():
                 },
             },
             "directory": {"type": "path", "default": "/srv/netboot/images"},
-            "publish": {"type": "path", "default": "/srv/tftp/images"},
+            "publish": {"type": "list", "elements": "path", "default": ["/srv/tftp/images", "/srv/http/images"]},
             "run": {"type": "int"},
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
         },
@@ -139,7 +141,7 @@ def main():
 
 def reconcile(store, images, dry):
     """Build what is missing, unless C(dry); returns the module's result."""
-    generations, before, built, published = {}, {}, [], []
+    generations, before, built = {}, {}, []
     for image in images:
         manifest = store.manifest(image.name)
         before[image.name] = manifest["generation"] if manifest else None
@@ -148,12 +150,11 @@ def reconcile(store, images, dry):
             built.append(image.name)
             if not dry:
                 store.build(image)
-        elif not store.published(image.name, generations[image.name]):
-            published.append(image.name)
-            if not dry:
-                store.publish_boot_files(image.name, generations[image.name])
+    unpublished = store.unpublished()
+    for name, generation in () if dry else unpublished:
+        store.publish_boot_files(name, generation)
     return {
-        "changed": bool(built or published),
+        "changed": bool(built or unpublished),
         "built": built,
         "generations": generations,
         "diff": {"before": _lines(before), "after": _lines(generations)},

@@ -6,17 +6,21 @@ import importlib
 import json
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _interfaces, _kea, _names, _nfs, _pxelinux
+from ansible_collections.bootyard.netboot.plugins.module_utils import _grub, _interfaces, _ipxe, _kea, _names, _nfs, _nginx, _pxelinux
 
 SHARED = [{"path": "/srv/data"}]
 PRINTERS = {
     "dhcp_probe": ([], lambda fleet, roots: _kea.probe(fleet, "pxelinux.0")),
     "fleet_hosts": ([], lambda fleet, roots: _names.hosts(fleet)),
+    "grub_files": (["roots"], lambda fleet, roots: _grub.files(fleet, roots, "/srv/tftp")),
     "interface_files": (["networkd"], lambda fleet, roots: _interfaces.networkd(fleet)),
+    "ipxe_files": (["roots", "/www", True, True], lambda fleet, roots: _ipxe.files(fleet, roots, "/www", True, True)),
     "kea_config": (["a.efi"], lambda fleet, roots: _kea.config(fleet, "a.efi")),
     "known_hosts": (["roots"], _names.known_hosts),
     "nfs_exports": (["roots", "ganesha", SHARED], lambda fleet, roots: _nfs.ganesha_files(_nfs.exports(fleet, roots, SHARED))),
-    "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp/pxelinux.cfg")),
+    "nginx_config": ([], lambda fleet, roots: _nginx.config(fleet, "/srv/http")),
+    "nginx_probe": ([], lambda fleet, roots: _nginx.probe(fleet, "/srv/http")),
+    "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp")),
 }
 
 

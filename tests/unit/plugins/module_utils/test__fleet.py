@@ -259,7 +259,7 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
     if faults:
         return
     root = {"image": "debian-12", "generation": "0001-0", "path": "/srv/nfs/x"}
-    for path, text in _pxelinux.files(fleet, {name: root}, "/srv/tftp/pxelinux.cfg").items():
+    for path, text in _pxelinux.files(fleet, {name: root}, "/srv/tftp").items():
         assert os.path.dirname(os.path.normpath(path)) == "/srv/tftp/pxelinux.cfg"
         assert [line.split()[0] for line in text.splitlines()[1:]] == DIRECTIVES
     [reservation] = json.loads(_kea.config(fleet, "pxelinux.0"))["Dhcp4"]["subnet4"][0]["reservations"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -30,7 +31,7 @@ def image(**spec):
 
 @pytest.fixture
 def store(tmp_path):
-    return _image.Store(str(tmp_path / "images"), str(tmp_path / "tftp"))
+    return _image.Store(str(tmp_path / "images"), [str(tmp_path / "tftp"), str(tmp_path / "http")])
 
 
 def publish(store, made, generation):
@@ -93,13 +94,36 @@ def test_generations_count_up_and_name_what_they_hold(store):
 
 def test_boot_files_are_published_together(store):
     publish(store, image(), "0001-x")
-    os.makedirs(f"{store.publish}/debian-12/.0001-x")
-    with open(f"{store.publish}/debian-12/.0001-x/litter", "w", encoding="utf-8"):
-        assert not store.published("debian-12", "0001-x")
+    for directory in store.publish:
+        os.makedirs(f"{directory}/debian-12/.0001-x")
+        with open(f"{directory}/debian-12/.0001-x/litter", "w", encoding="utf-8"):
+            assert store.unpublished() == [("debian-12", "0001-x")]
     store.publish_boot_files("debian-12", "0001-x")
-    assert store.published("debian-12", "0001-x")
-    assert os.listdir(f"{store.publish}/debian-12") == ["0001-x"]
-    assert sorted(os.listdir(f"{store.publish}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
+    assert store.unpublished() == []
+    for directory in store.publish:
+        assert os.listdir(f"{directory}/debian-12") == ["0001-x"]
+        assert sorted(os.listdir(f"{directory}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
+        assert os.path.samefile(f"{directory}/debian-12/0001-x/vmlinuz", f"{store.directory}/debian-12/0001-x/vmlinuz")
+
+
+def test_every_generation_is_published_where_it_is_missing(store):
+    for generation in ("0001-x", "0002-y"):
+        publish(store, image(), generation)
+        store.publish_boot_files("debian-12", generation)
+    shutil.rmtree(store.publish[1])
+    assert store.unpublished() == [("debian-12", "0001-x"), ("debian-12", "0002-y")]
+    before = os.stat(f"{store.publish[0]}/debian-12/0001-x").st_ino
+    store.publish_boot_files("debian-12", "0001-x")
+    assert store.unpublished() == [("debian-12", "0002-y")]
+    assert os.stat(f"{store.publish[0]}/debian-12/0001-x").st_ino == before
+
+
+def test_boot_files_are_copied_to_another_file_system(disk, tmp_path):
+    store = _image.Store(str(tmp_path / "images"), [str(disk("elsewhere"))])
+    publish(store, image(), "0001-x")
+    store.publish_boot_files("debian-12", "0001-x")
+    with open(f"{tmp_path}/elsewhere/debian-12/0001-x/initrd.img", encoding="utf-8") as stream:
+        assert stream.read() == "initrd.img of 0001-x"
 
 
 # --- which kernel ----------------------------------------------------------------------------------------------------
@@ -181,7 +205,7 @@ def test_a_build_that_fails_leaves_nothing_but_the_current_generation(store):
         store.build(image(suite="trixie"))
     assert sorted(os.listdir(f"{store.directory}/debian-12")) == ["0001-x", "current"]
     assert store.wanted_generation(image()) == ("0001-x", True)
-    assert not os.path.exists(store.publish)
+    assert not any(map(os.path.exists, store.publish))
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         assert store.directory not in mounts.read()
 

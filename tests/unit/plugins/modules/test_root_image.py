@@ -21,7 +21,7 @@ def images(module, tmp_path):
             images={"debian-12": {"suite": "bookworm"}},
             defaults=DEFAULTS,
             directory=f"{tmp_path}/i",
-            publish=f"{tmp_path}/t",
+            publish=[f"{tmp_path}/t", f"{tmp_path}/h"],
             **options,
         )
 
