@@ -166,7 +166,7 @@ def test_an_image_is_described_and_leaves_no_mount(host, site):
 
 
 def test_the_second_run_touches_nothing(host, name):
-    files = "find /etc /srv/tftp /srv/netboot /var/lib/bootyard/files -xdev -type f -printf '%p %i %T@ %m\\n' | sort"
+    files = "find /etc /srv/tftp /srv/http /srv/netboot /var/lib/bootyard/files -xdev -type f -printf '%p %i %T@ %m\\n' | sort"
     state = f"{files}; pgrep -x 'kea-dhcp4|in.tftpd|nginx|ganesha.nfsd'"
     before = host.check_output(state)
     again = play("site.yml", INVENTORY, f"--limit={name}")
