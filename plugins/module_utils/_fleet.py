@@ -539,7 +539,8 @@ def _loader(faults, host, variable, value, boot) -> str:
 
 
 def _binaries(faults, master, common, release) -> dict[str, dict[str, str]]:
-    binaries = {name: {"package": binary.package, "path": binary.path} for name, binary in BINARIES.items() if binary.release <= release}
+    packages = {name: binary.package(release) for name, binary in BINARIES.items()}
+    binaries = {name: {"package": package, "path": BINARIES[name].path} for name, package in packages.items() if package}
     for name, spec in _mapping(faults, master, "netboot_binaries", common).items():
         where = f"netboot_binaries.{name}"
         if name not in BINARIES:
