@@ -8,7 +8,7 @@ import os
 import string
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet, _kea, _names, _pxelinux
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dnsmasq, _fleet, _grub, _ipxe, _isc, _kea, _names, _pxelinux
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -262,7 +262,18 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
     for path, text in _pxelinux.files(fleet, {name: root}, "/srv/tftp").items():
         assert os.path.dirname(os.path.normpath(path)) == "/srv/tftp/pxelinux.cfg"
         assert [line.split()[0] for line in text.splitlines()[1:]] == DIRECTIVES
-    [reservation] = json.loads(_kea.config(fleet, "pxelinux.0"))["Dhcp4"]["subnet4"][0]["reservations"]
+    for path, text in _ipxe.files(fleet, {name: root}, "/srv/http", False, False).items():
+        if "/by-mac/" in path:
+            assert os.path.dirname(os.path.normpath(path)) == "/srv/http/by-mac"
+            assert [line.split()[0] for line in text.splitlines()].count("kernel") == 1
+    for path, text in _grub.files(fleet, {name: root}, "/srv/tftp").items():
+        if "/by-mac/" in path:
+            assert [line.split()[0] for line in text.splitlines()[1:]] == ["linux", "initrd", "boot"]
+    assert _dnsmasq.reservations_file(fleet).splitlines() == [f"{_fleet.canonical_mac(mac)},set:lab/debian-nfs/auto,10.0.33.11,{name}"]
+    assert [line for line in _isc.config(fleet).splitlines() if line.lstrip().startswith("host ")] == [
+        f'  host {name} {{ hardware ethernet {_fleet.canonical_mac(mac)}; fixed-address 10.0.33.11; option host-name "{name}"; }}'
+    ]
+    [reservation] = json.loads(_kea.config(fleet))["Dhcp4"]["subnet4"][0]["reservations"]
     assert (reservation["hostname"], reservation["hw-address"], reservation["ip-address"]) == (
         name,
         _fleet.canonical_mac(mac),
