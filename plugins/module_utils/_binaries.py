@@ -108,5 +108,6 @@ def _unpack(deb: str, members: Mapping[str, str], directory: str) -> None:
 def _apt(*words: str, cwd: str | None = None) -> str:
     done = subprocess.run(["apt-get", *words], cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
-        raise BinaryError(f"apt-get {' '.join(words)}: {done.stderr.strip()}")
+        complaints = [line for line in done.stderr.splitlines() if line.startswith("E:")]
+        raise BinaryError(f"apt-get {' '.join(words)}: {' | '.join(complaints)}")
     return done.stdout
