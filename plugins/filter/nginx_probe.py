@@ -8,7 +8,7 @@ name: nginx_probe
 author: Bootyard contributors (@bootyard)
 short_description: A question to nginx and its right answer
 version_added: 1.0.0
-description: Returns the C(probe) of M(bootyard.netboot.service_files) that only a server with the configuration of P(bootyard.netboot.nginx_config#filter) satisfies.
+description: Returns the C(probe) of M(bootyard.netboot.service_files) that only a server with the printed configuration satisfies.
 positional: directory
 options:
   _input:
