@@ -17,7 +17,7 @@ TASKS = (
     "Tell every node what to boot",
     "Tell every machine what to boot",
     "Serve the files",
-    "Serve addresses and boot files",
+    "Serve addresses and boot files with Kea",
 )
 
 
