@@ -8,16 +8,12 @@ name: dnsmasq_config
 author: Bootyard contributors (@bootyard)
 short_description: The fleet as a configuration of dnsmasq
 version_added: 1.0.0
-description: Returns the text of C(dnsmasq.conf) without the reservations, which P(bootyard.netboot.dnsmasq_hosts#filter) prints.
-positional: hosts, tftp_root
+description: Returns the text of C(dnsmasq.conf), one line a reservation.
+positional: tftp_root
 options:
   _input:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
     type: dict
-    required: true
-  hosts:
-    description: Path of the file of reservations, which dnsmasq reads again on SIGHUP.
-    type: path
     required: true
   tftp_root:
     description: Directory that dnsmasq serves by TFTP; none if it is empty.
@@ -28,7 +24,7 @@ options:
 EXAMPLES = r"""
 - name: Show the configuration
   ansible.builtin.debug:
-    msg: "{{ netboot_fleet | bootyard.netboot.dnsmasq_config('/etc/bootyard/dnsmasq.hosts') }}"
+    msg: "{{ netboot_fleet | bootyard.netboot.dnsmasq_config }}"
 """
 
 RETURN = r"""
@@ -41,9 +37,9 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _dnsmasq
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def dnsmasq_config(fleet, hosts, tftp_root=""):
+def dnsmasq_config(fleet, tftp_root=""):
     """Documented above."""
-    return _dnsmasq.config(Fleet.from_dict(fleet), hosts, tftp_root)
+    return _dnsmasq.config(Fleet.from_dict(fleet), tftp_root)
 
 
 class FilterModule:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the bootyard.netboot collection: it may change at any time.
-"""The fleet as dnsmasq wants it (dnsmasq(8)), with reservations in a file of their own that it reads again on SIGHUP. Pure.
+"""The fleet as dnsmasq wants it (dnsmasq(8)). Pure.
+
+Reservations are no file of their own, although dnsmasq would read that again on SIGHUP: 2.90 frees the tags of those that
+it has used together with tags of its own, and dies of it. What it tests is then also all that it reads.
 
 What a machine says and who it is are tags. Those made here hold a slash, which no name of an interface does: dnsmasq sets
 that one by itself, and C(known) for a machine with a reservation.
@@ -21,8 +24,8 @@ from ._loaders import CLIENTS, HTTP, PXE, Client
 _HEAD = "# Written by bootyard.netboot, changes are lost."
 
 
-def config(fleet: Fleet, hosts: str, tftp_root: str = "") -> str:
-    """The text of the configuration; C(hosts) is the path of L(reservations_file), C(tftp_root) a directory to serve by TFTP."""
+def config(fleet: Fleet, tftp_root: str = "") -> str:
+    """The text of dnsmasq.conf, with one line a reservation; C(tftp_root) is a directory to serve by TFTP."""
     lines = [
         _HEAD,
         "# No DNS.",
@@ -37,26 +40,23 @@ def config(fleet: Fleet, hosts: str, tftp_root: str = "") -> str:
         "dhcp-authoritative",
         # ROM, boot loader and initramfs of one machine send three client identifiers; its MAC is who it is.
         "dhcp-ignore-clid",
-        f"dhcp-hostsfile={hosts}",
         # By default it names itself as boot server to everybody.
         "dhcp-option=option:server-ip-address,0.0.0.0",
         *(["enable-tftp", f"tftp-root={tftp_root}"] if tftp_root else []),
+        # Beside a site's server it would leave out UEFI over HTTP.
+        *([f"dhcp-pxe-vendor={PXE},{HTTP}"] if any(network.mode == "proxy" for network in networks(fleet)) else []),
         *(line for network in networks(fleet) for line in _network(network)),
         *snippet(fleet),
+        *(line for network in networks(fleet) for line in hosts(fleet, network)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def reservations_file(fleet: Fleet) -> str:
-    """The text of the file of reservations, one line a card."""
-    return "".join(f"{line}\n" for network in networks(fleet) for line in hosts(fleet, network))
-
-
 def hosts(fleet: Fleet, network: Network) -> Iterator[str]:
-    """The reservations on a network, each as dhcp-host takes it."""
+    """The reservations on a network."""
     for card in reservations(fleet, network):
         # It never gives away its own address, and would take the master for a stranger.
-        yield f"{card.mac},set:{card.plan},{card.ip},{card.name}" if card.plan else f"{card.mac},ignore"
+        yield "dhcp-host=" + (f"{card.mac},set:{card.plan},{card.ip},{card.name}" if card.plan else f"{card.mac},ignore")
 
 
 def _network(network: Network) -> Iterator[str]:
@@ -64,9 +64,8 @@ def _network(network: Network) -> Iterator[str]:
     yield f"# {network.name}"
     if network.mode == "proxy":
         yield f"dhcp-range={cidr.network_address},proxy,{cidr.netmask}"
-        # Without a prompt there is no answer at all, and without the second line none to UEFI over HTTP.
+        # Without a prompt there is no answer at all.
         yield f'pxe-prompt={tag},"boot",0'
-        yield f"dhcp-pxe-vendor={PXE},{HTTP}"
         yield f"dhcp-ignore={tag},tag:!told/something"
         return
     first, last = network.pool if network.pool and answers_strangers(network) else (cidr.network_address, "static")

@@ -24,7 +24,6 @@ _NAMES = {60: "vendor-class-identifier", 43: "vendor-encapsulated-options", 209:
 
 def config(fleet: Fleet) -> str:
     """The text of dhcpd.conf, with one line a host."""
-    cards = [card for network in networks(fleet) for card in reservations(fleet, network)]
     lines = [
         "# Written by bootyard.netboot, changes are lost.",
         "authoritative;",
@@ -33,13 +32,21 @@ def config(fleet: Fleet) -> str:
         "ignore-client-uids true;",
         *definitions(),
         *(line for network in networks(fleet) for line in _subnet(fleet, network)),
-        *_hosts(card for card in cards if not card.plan),
+        *groups(fleet),
     ]
-    for plan in plans(fleet):
-        mine = [card for card in cards if card.plan == plan.name]
-        if mine:
-            lines += [f"# {plan.name}", "group {", *_indented([*told(fleet, plan), *_hosts(mine)]), "}"]
     return "\n".join(lines) + "\n"
+
+
+def groups(fleet: Fleet) -> Iterator[str]:
+    """All hosts, those of each plan with what they are told."""
+    cards = [card for network in networks(fleet) for card in reservations(fleet, network)]
+    yield from _hosts(card for card in cards if not card.plan)
+    for plan in plans(fleet):
+        if mine := [card for card in cards if card.plan == plan.name]:
+            yield f"# {plan.name}"
+            yield "group {"
+            yield from _indented([*told(fleet, plan), *_hosts(mine)])
+            yield "}"
 
 
 def definitions() -> list[str]:

@@ -11,7 +11,6 @@ told what to boot. A boot file in a reservation would beat all classes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ._bootchain import Answer, Plan, answers, plans
@@ -108,14 +107,17 @@ def _subnet(fleet: Fleet, network: Network, number: int) -> dict[str, Any]:
         "valid-lifetime": network.lease_time,
         "option-data": [{"name": name, "data": ", ".join(values)} for _number, name, values in options(network)],
         "pools": [{"pool": " - ".join(network.pool)}] if network.pool and answers_strangers(network) else [],
-        "reservations": list(_reservations(fleet, network)),
+        "reservations": reserved(fleet, network),
     }
 
 
-def _reservations(fleet: Fleet, network: Network) -> Iterator[dict[str, Any]]:
+def reserved(fleet: Fleet, network: Network) -> list[dict[str, Any]]:
+    """The reservations of a subnet."""
+    found = []
     for card in reservations(fleet, network):
         follows = {"client-classes": [card.plan]} if card.plan else {}
-        yield {"hw-address": card.mac, "ip-address": card.ip, "hostname": card.name, **follows}
+        found.append({"hw-address": card.mac, "ip-address": card.ip, "hostname": card.name, **follows})
+    return found
 
 
 def dump(data: Any, indent: int = 0) -> str:

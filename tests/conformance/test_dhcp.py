@@ -2,72 +2,121 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import ipaddress
+
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp, _fleet, _services
+from dhcp_fleet import CARDS, MASTER, NETWORKS, PROFILES, made
 from dhcp_questions import disagreements, of_machine
 from dhcp_servers import SERVERS
-
-NETWORKS = {
-    "lab": {
-        "cidr": "10.0.33.0/24",
-        "address": "10.0.33.1",
-        "interface": "eth1",
-        "pool": "10.0.33.20-10.0.33.90",
-        "gateway": "10.0.33.254",
-        "domain": "cluster",
-        "dns": ["10.0.33.2", "10.0.33.3"],
-        "ntp": ["10.0.33.1", "10.0.33.4"],
-        "mtu": 1400,
-        "lease_time": 600,
-        "unknown": "boot",
-    },
-    "offices": {"cidr": "10.0.34.0/24", "address": "10.0.34.1", "interface": "eth2", "pool": "10.0.34.20-10.0.34.90"},
-    "closed": {"cidr": "10.0.35.0/24", "address": "10.0.35.1", "interface": "eth3", "pool": "10.0.35.20-10.0.35.90", "unknown": "ignore"},
-}
-KERNEL = {"boot": "http", "kernel": "flatcar/vmlinuz", "initrd": ["flatcar/initrd"]}
-PROFILES = {
-    "nfs-pxelinux": {"boot": "nfs", "image": "debian-12", "loader": "pxelinux"},
-    "nfs-grub": {"boot": "nfs", "image": "debian-12", "loader": "grub"},
-    "http": KERNEL,
-    "http-pxelinux": {**KERNEL, "loader": "pxelinux", "pxelinux_config": "pxelinux.cfg/stable", "pxelinux_prefix": "coreos/"},
-}
-NODES = {
-    "auto": {"netboot_mac": ["52:54:00:00:00:01", "52:54:00:00:00:f1"], "netboot_ip": "10.0.33.101"},
-    "old": {"netboot_mac": "52:54:00:00:00:02", "netboot_ip": "10.0.33.102", "netboot_profile": "nfs-pxelinux"},
-    "signed": {"netboot_mac": "52:54:00:00:00:03", "netboot_ip": "10.0.33.103", "netboot_profile": "nfs-grub"},
-    "flatcar": {"netboot_mac": "52:54:00:00:00:04", "netboot_ip": "10.0.33.104", "netboot_profile": "http"},
-    "stable": {"netboot_mac": "52:54:00:00:00:05", "netboot_ip": "10.0.33.105", "netboot_profile": "http-pxelinux"},
-    "disk": {"netboot_mac": "52:54:00:00:00:06", "netboot_ip": "10.0.33.106", "netboot_profile": "local"},
-    "desk": {"netboot_mac": "52:54:00:00:00:07", "netboot_ip": "10.0.34.107"},
-    "vault": {"netboot_mac": "52:54:00:00:00:08", "netboot_ip": "10.0.35.108"},
-}
-MASTER, STRANGER = "52:54:00:00:00:aa", "52:54:00:00:00:fe"
-#: On every network the machines of this one, and some that are nobody there.
-CARDS = {
-    "lab": [*(f"52:54:00:00:00:0{number}" for number in range(1, 7)), "52:54:00:00:00:f1", "52:54:00:00:00:07", MASTER, STRANGER],
-    "offices": ["52:54:00:00:00:07", "52:54:00:00:00:01", STRANGER],
-    "closed": ["52:54:00:00:00:08", "52:54:00:00:00:01", STRANGER],
-}
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
-def made(**changes):
-    """The fleet that machines are asked for here."""
-    master = {"netboot_networks": NETWORKS, "netboot_profiles": PROFILES, "netboot_mac": MASTER, **changes}
-    return _fleet.parse({"head": master, **NODES}, NODES, "head", release=13)
+def questions(name, cards=CARDS):
+    """What all cards ask. dnsmasq gives away no address of its own machine, so the master's card hears nothing of it."""
+    for network, macs in cards.items():
+        for mac in macs:
+            if (mac, name) != (MASTER, "dnsmasq"):
+                yield from of_machine(network, mac)
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_every_kind_of_machine_is_told_what_the_table_says(machine, name):
+def test_every_kind_of_machine_is_told_what_the_table_says(machine, name, count):
     fleet = made()
     SERVERS[name].serve(machine, fleet)
-    questions = [
-        question
-        for network, cards in CARDS.items()
-        for mac in cards
-        # dnsmasq never gives away an address of its own machine, so the master's own card hears nothing of it.
-        if (mac, name) != (MASTER, "dnsmasq")
-        for question in of_machine(network, mac)
-    ]
-    wrong = disagreements(fleet, questions)
-    print(f"{name}: {len(questions)} questions, {len(wrong)} disagreements")
-    assert not wrong, "\n".join([f"{len(wrong)} of {len(questions)}", *wrong[:10]])
+    asked = list(questions(name))
+    count(f"{name} on {machine.suite}", len(asked), disagreements(fleet, asked))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_master_itself_can_ask_what_its_nodes_are_told(machine, name):
+    fleet = made()
+    SERVERS[name].serve(machine, fleet)
+    assert len(_dhcp.probe(fleet)["dhcp"]["questions"]) == 4
+    assert machine.inside(lambda: _services.probe(_dhcp.probe(fleet))) == 0
+    other = dataclasses.replace(fleet, nodes=(*fleet.nodes, dataclasses.replace(fleet.nodes[-1], name="lost", macs=("52:54:00:00:00:09",))))
+    assert machine.inside(lambda: _services.PROBES["dhcp"](**_dhcp.probe(other)["dhcp"]) or 1 / 0) == 0
+
+
+# --- the comparison itself -------------------------------------------------------------------------------------------
+
+#: What may go wrong in a printer, as changes of its text: each is spelt out for Kea, dnsmasq and ISC.
+MUTATIONS = {
+    "the files of two kinds are swapped": [("/snponly.efi", "@"), ("/undionly.kpxe", "/snponly.efi"), ("@", "/undionly.kpxe")],
+    "option 175 is overlooked": [("option[175]", "option[176]"), ("iPXE,175", "iPXE,176"), ("code 175", "code 176")],
+    "iPXE's class without a length is overlooked": [
+        ("0x69505845", "0x79505845"),
+        (",69:50:58:45", ",79:50:58:45"),
+        ("= 69:50:58:45", "= 79:50"),
+    ],
+    "UEFI over HTTP hears another class": [
+        ('"485454504', '"595454504'),
+        ("uefi-http,60,48", "uefi-http,60,59"),
+        ("identifier = 48:54:54:50:43:6c:69:65:6e:74;", "identifier = 59;"),
+    ],
+    "an architecture is another": [("0x0009", "0x0008"), ("client-arch,9", "client-arch,8"), ("= 00:09", "= 00:08")],
+    "a node has another address": [("10.0.33.103", "10.0.33.113")],
+    "the router is another": [("10.0.33.254", "10.0.33.253")],
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_wrong_printer_is_found_out(machine, name):
+    fleet, server = made(), SERVERS[name]
+    cards = {"lab": ["52:54:00:00:00:01", "52:54:00:00:00:03"]}
+    asked = list(questions(name, cards))
+    for mutation, changes in MUTATIONS.items():
+        server.serve(
+            machine, fleet, lambda text, changes=changes: functools.reduce(lambda text, change: text.replace(*change), changes, text)
+        )
+        assert disagreements(fleet, asked), mutation
+        machine.stop()
+
+
+# --- any fleet -------------------------------------------------------------------------------------------------------
+
+profiles = st.sampled_from(["debian-nfs", "local", *PROFILES])
+kinds = st.fixed_dictionaries(
+    {"unknown": st.sampled_from(_fleet.UNKNOWN_POLICIES), "lease_time": st.integers(60, 2**31 - 1)},
+    optional={
+        "gateway": st.just("10.0.33.254"),
+        "domain": st.sampled_from(["a", "cluster.example", "0-0.xn--bcher-kva"]),
+        "dns": st.lists(st.integers(1, 19).map("10.0.33.{}".format), max_size=3),
+        "mtu": st.integers(576, 9000),
+    },
+)
+labels = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
+
+
+@st.composite
+def fleets(draw):
+    """One network with any settings, and nodes with any names and profiles on it."""
+    names = draw(st.lists(labels, min_size=1, max_size=6, unique_by=str.lower))
+    nodes = {
+        name: {
+            "netboot_mac": f"52:54:00:00:01:{number:02x}",
+            "netboot_ip": str(ipaddress.IPv4Address("10.0.33.100") + number),
+            "netboot_profile": draw(profiles),
+        }
+        for number, name in enumerate(names)
+    }
+    nodes.pop("head", None)
+    nodes["always"] = {"netboot_mac": "52:54:00:00:00:01", "netboot_ip": "10.0.33.99"}
+    return made({"lab": {**NETWORKS["lab"], **draw(kinds)}}, nodes)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_any_fleet_is_accepted_and_served(machine, name):
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @given(fleets(), st.data())
+    def served(fleet, data):
+        machine.stop()
+        SERVERS[name].serve(machine, fleet)
+        everything = list(questions(name, {"lab": [node.macs[0] for node in fleet.nodes] + ["52:54:00:00:00:fe"]}))
+        picked = data.draw(st.lists(st.sampled_from(everything), min_size=40, max_size=40))
+        assert disagreements(fleet, picked) == []
+
+    served()

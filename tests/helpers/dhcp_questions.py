@@ -90,17 +90,31 @@ def question(network: str, mac: str, architectures=(), vendor="", user_class=b""
 # --- the answers -----------------------------------------------------------------------------------------------------
 
 
-def disagreements(fleet: Fleet, questions: Iterable[Question]) -> list[str]:
-    """Ask them all, and tell where the server and the table differ."""
+@dataclass(frozen=True)
+class Difference:
+    """A question to which the server has another answer than the table; None is silence."""
+
+    question: Question
+    table: dict | None
+    server: dict | None
+
+    def __str__(self) -> str:
+        return f"{self.question}\n  the table:  {self.table}\n  the server: {self.server}"
+
+
+def disagreements(fleet: Fleet, questions: Iterable[Question], added: Iterable[int] = ()) -> list[Difference]:
+    """Ask them all, and tell where the server and the table differ. It may add the options in C(added)."""
     asked = _addressed(fleet, list(questions))
     right = [_right(fleet, question) for question in asked]
     heard = ask(fleet, asked, [bool(answer) for answer in right])
-    seen = [_seen(fleet, question, answer) for question, answer in zip(asked, heard, strict=True)]
-    return [
-        f"{question}\n  the table:  {wanted}\n  the server: {got}"
-        for question, wanted, got in zip(asked, right, seen, strict=True)
-        if wanted != got
-    ]
+    found: list[Difference] = []
+    for question, wanted, answer in zip(asked, right, heard, strict=True):
+        seen = _seen(fleet, question, answer)
+        if wanted and seen:
+            seen["options"] = {code: data for code, data in seen["options"].items() if code not in added or code in wanted["options"]}
+        if wanted != seen:
+            found.append(Difference(question, wanted, seen))
+    return found
 
 
 def _addressed(fleet: Fleet, questions: list[Question]) -> list[Question]:

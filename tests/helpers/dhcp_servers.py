@@ -10,8 +10,6 @@ import daemons
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire, _dnsmasq, _isc, _kea
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
-HOSTS = "/etc/bootyard/dnsmasq.hosts"
-
 
 @dataclass(frozen=True)
 class Server:
@@ -22,18 +20,18 @@ class Server:
     checks: Mapping[str, tuple[str, ...]]
     start: tuple[str, ...]
 
-    def configure(self, machine: daemons.Machine, fleet: Fleet) -> None:
-        """Write its files, which its own checker must accept."""
+    def configure(self, machine: daemons.Machine, fleet: Fleet, change: Callable[[str], str] = str) -> None:
+        """Write its files, each after a C(change), which its own checker must accept."""
         for path, text in self.files(fleet).items():
-            machine.write(path, text)
+            machine.write(path, change(text))
         for path, command in self.checks.items():
             done = machine.run(*(path if word == "%s" else word for word in command))
             assert done.returncode == 0, f"{path}: {done.stdout}{done.stderr}"
 
-    def serve(self, machine: daemons.Machine, fleet: Fleet) -> daemons.Daemon:
+    def serve(self, machine: daemons.Machine, fleet: Fleet, change: Callable[[str], str] = str) -> daemons.Daemon:
         """Start it with a fleet's configuration, and wait until it answers a node."""
-        self.configure(machine, fleet)
-        machine.run("mkdir", "-p", "/run/kea", "/var/lib/kea")  # as its unit does
+        self.configure(machine, fleet, change)
+        machine.run("sh", "-c", "rm -rf /run/kea && mkdir -p /run/kea /var/lib/kea")  # as its unit does
         machine.write("/var/lib/dhcp/dhcpd.leases", "")
         daemon = machine.start(*self.start)
         node = fleet.present[0]
@@ -54,11 +52,8 @@ SERVERS = {
         ),
         Server(
             "dnsmasq",
-            lambda fleet: {"/etc/bootyard/dnsmasq.conf": _dnsmasq.config(fleet, HOSTS), HOSTS: _dnsmasq.reservations_file(fleet)},
-            {
-                "/etc/bootyard/dnsmasq.conf": ("dnsmasq", "--test", "-C", "%s"),
-                HOSTS: ("sh", "-c", 'sed s/^/dhcp-host=/ "$1" | dnsmasq --test --conf-file=-', "sh", "%s"),
-            },
+            lambda fleet: {"/etc/bootyard/dnsmasq.conf": _dnsmasq.config(fleet)},
+            {"/etc/bootyard/dnsmasq.conf": ("dnsmasq", "--test", "-C", "%s")},
             tuple(shlex.split("dnsmasq --keep-in-foreground --log-facility=- --conf-file=/etc/bootyard/dnsmasq.conf")),
         ),
         Server(

@@ -18,14 +18,15 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import (
     _nfs,
     _nginx,
     _pxelinux,
+    _snippets,
 )
 
 SHARED = [{"path": "/srv/data"}]
 PRINTERS = {
     "dhcp_probe": ([], lambda fleet, roots: _dhcp.probe(fleet)),
+    "dhcp_snippet": (["mikrotik"], lambda fleet, roots: _snippets.snippet(fleet, "mikrotik")),
     "dhcpd_config": ([], lambda fleet, roots: _isc.config(fleet)),
-    "dnsmasq_config": (["/hosts", "/srv/tftp"], lambda fleet, roots: _dnsmasq.config(fleet, "/hosts", "/srv/tftp")),
-    "dnsmasq_hosts": ([], lambda fleet, roots: _dnsmasq.reservations_file(fleet)),
+    "dnsmasq_config": (["/srv/tftp"], lambda fleet, roots: _dnsmasq.config(fleet, "/srv/tftp")),
     "fleet_hosts": ([], lambda fleet, roots: _names.hosts(fleet)),
     "grub_files": (["roots"], lambda fleet, roots: _grub.files(fleet, roots, "/srv/tftp")),
     "interface_files": (["networkd"], lambda fleet, roots: _interfaces.networkd(fleet)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp, _dnsmasq, _isc, _kea
 
-PRINTERS = {"kea": _kea.config, "dnsmasq": _dnsmasq.reservations_file, "isc": _isc.config}
+PRINTERS = {"kea": _kea.config, "dnsmasq": _dnsmasq.config, "isc": _isc.config}
 BIOS = {"next_server": "10.0.33.1", "file": "/undionly.kpxe"}
 
 
@@ -17,14 +17,9 @@ def test_a_node_is_a_line_so_that_a_diff_shows_it(inventory, name):
     assert len([line for line in more if "node3" in line]) == 1
 
 
-def test_a_node_more_leaves_dnsmasq_s_configuration_as_it_is(inventory):
-    few, more = inventory().node("node1"), inventory().node("node1").node("node2")
-    assert _dnsmasq.config(few.parse(), "/hosts") == _dnsmasq.config(more.parse(), "/hosts")
-
-
 @pytest.mark.parametrize(("root", "lines"), [("", []), ("/srv/tftp", ["enable-tftp", "tftp-root=/srv/tftp"])])
 def test_dnsmasq_serves_files_where_it_shall(fleet, root, lines):
-    assert [line for line in _dnsmasq.config(fleet, "/hosts", root).splitlines() if "tftp" in line] == lines
+    assert [line for line in _dnsmasq.config(fleet, root).splitlines() if "tftp" in line] == lines
 
 
 def test_the_probe_asks_for_what_the_first_and_the_last_node_must_get(inventory):
