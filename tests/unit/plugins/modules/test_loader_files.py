@@ -18,7 +18,9 @@ def loaders(module, tmp_path):
     (tmp_path / "store/own/snponly.efi").write_bytes(b"own")
 
     def run(binaries, **options):
-        return module("loader_files", binaries=binaries, directory=f"{tmp_path}/www", store=f"{tmp_path}/store", host_network=True, **options)
+        return module(
+            "loader_files", binaries=binaries, directory=f"{tmp_path}/www", store=f"{tmp_path}/store", host_network=True, **options
+        )
 
     return run
 
