@@ -1,12 +1,13 @@
-.PHONY: help lab lab-down test lint bench docs
+.PHONY: help lab lab-down test test-boot-all lint bench docs
 
 help:
-	@echo 'make lab       boot three diskless machines here'
-	@echo 'make lab-down  remove them, and all that belongs to them'
-	@echo 'make test      run every test'
-	@echo 'make lint      check style and documentation'
-	@echo 'make bench     measure what a run costs'
-	@echo 'make docs      write the reference'
+	@echo 'make lab            boot three diskless machines here, each by another path'
+	@echo 'make lab-down       remove them, and all that belongs to them'
+	@echo 'make test           run every test'
+	@echo 'make test-boot-all  boot machines by every path: firmwares, loaders, Secure Boot'
+	@echo 'make lint           check style and documentation'
+	@echo 'make bench          measure what a run costs'
+	@echo 'make docs           write the reference'
 
 lab:
 	@tools/bootstrap
@@ -19,3 +20,7 @@ lab-down:
 test lint bench docs:
 	@tools/bootstrap
 	@tools/$@
+
+test-boot-all:
+	@tools/bootstrap
+	@tools/test boot-all

@@ -22,6 +22,7 @@ TAIL = 60
 class Stage:
     name: str
     command: tuple[str, ...]
+    on_request: bool = False
 
     @property
     def log(self) -> Path:
@@ -39,6 +40,7 @@ def lanes() -> list[list[Stage]]:
     if (ROOT / "molecule").exists():
         code.append(Stage("molecule", ("tools/scenarios",)))
     machines = [pytest(path.name) for path in sorted((ROOT / "tests").iterdir()) if path.name != "unit" and any(path.rglob("test_*.py"))]
+    machines.append(Stage("boot-all", ("pytest", "-ra", "tests/boot/test_paths.py", "--all-paths"), on_request=True))
     return [code, machines]
 
 
@@ -73,7 +75,7 @@ async def main(wanted: list[str]) -> int:
         print(f"no stage is called {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
-    chosen = [[stage for stage in lane if not wanted or stage.name in wanted] for lane in lanes()]
+    chosen = [[stage for stage in lane if stage.name in wanted or not (wanted or stage.on_request)] for lane in lanes()]
     passed = [result for lane in await asyncio.gather(*map(run_lane, chosen)) for result in lane]
     print(f"{passed.count(True)} passed, {passed.count(False)} failed")
     return 0 if all(passed) else 1

@@ -6,19 +6,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: dhcp_probe
 author: Bootyard contributors (@bootyard)
-short_description: A question to the DHCP server and its right answer
+short_description: Questions to the DHCP server and their right answers
 version_added: 1.0.0
-description: Returns the C(probe) of M(bootyard.netboot.service_files) for the first node; nothing when there is none.
-positional: boot_file
+description: Returns the C(probe) of M(bootyard.netboot.service_files) for the first and the last node of each network; nothing when there is none.
 options:
   _input:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
     type: dict
     required: true
-  boot_file:
-    description: Boot file of the nodes.
-    type: str
-    default: pxelinux.0
 """
 
 EXAMPLES = r"""
@@ -33,13 +28,13 @@ _value:
   type: dict
 """
 
-from ansible_collections.bootyard.netboot.plugins.module_utils import _kea
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def dhcp_probe(fleet, boot_file="pxelinux.0"):
+def dhcp_probe(fleet):
     """Documented above."""
-    return _kea.probe(Fleet.from_dict(fleet), boot_file)
+    return _dhcp.probe(Fleet.from_dict(fleet))
 
 
 class FilterModule:

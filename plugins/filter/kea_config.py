@@ -9,16 +9,11 @@ author: Bootyard contributors (@bootyard)
 short_description: The fleet as a configuration of Kea's DHCPv4 server
 version_added: 1.0.0
 description: Returns the text of C(kea-dhcp4.conf), one line a reservation.
-positional: boot_file
 options:
   _input:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
     type: dict
     required: true
-  boot_file:
-    description: Boot file of the nodes.
-    type: str
-    default: pxelinux.0
 """
 
 EXAMPLES = r"""
@@ -37,9 +32,9 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _kea
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def kea_config(fleet, boot_file="pxelinux.0"):
+def kea_config(fleet):
     """Documented above."""
-    return _kea.config(Fleet.from_dict(fleet), boot_file)
+    return _kea.config(Fleet.from_dict(fleet))
 
 
 class FilterModule:

@@ -8,7 +8,7 @@ name: pxelinux_files
 author: Bootyard contributors (@bootyard)
 short_description: The PXELINUX configuration of every node
 version_added: 1.0.0
-description: Returns one file for each network card of each node that has a root.
+description: Returns one file for each network card of each node that has something to boot, or one for all nodes of a profile that names it.
 positional: roots, directory
 options:
   _input:
@@ -20,9 +20,9 @@ options:
     type: dict
     required: true
   directory:
-    description: Directory of the files.
+    description: The TFTP server's root.
     type: str
-    default: /srv/tftp/pxelinux.cfg
+    default: /srv/tftp
 """
 
 EXAMPLES = r"""
@@ -41,7 +41,7 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _pxelinux
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def pxelinux_files(fleet, roots, directory="/srv/tftp/pxelinux.cfg"):
+def pxelinux_files(fleet, roots, directory="/srv/tftp"):
     """Documented above."""
     return _pxelinux.files(Fleet.from_dict(fleet), roots, directory)
 

@@ -41,13 +41,16 @@ class Answer:
         return [str(ipaddress.IPv4Address(data[i : i + 4])) for i in range(0, len(data) - 3, 4)]
 
 
-def message(kind: int, mac: str, xid: int, options: Mapping[int, bytes] | None = None) -> bytes:
-    """A BOOTP request of C(mac) that asks for a broadcast answer; C(options) are added to the message type."""
+def message(kind: int, mac: str, xid: int, options: Mapping[int, bytes] | None = None, relay: str = "0.0.0.0") -> bytes:
+    """A BOOTP request of C(mac) that asks for a broadcast answer, or one that C(relay) passes on.
+
+    C(options) are added to the message type and what is asked for; empty ones are left out.
+    """
     chaddr = bytes.fromhex(mac.replace(":", ""))
-    zero = b"\0" * 4
-    head = _BOOTP.pack(1, 1, 6, 0, xid, 0, 0x8000, zero, zero, zero, zero, chaddr, b"", b"")
+    zero, giaddr = b"\0" * 4, ipaddress.IPv4Address(relay).packed
+    head = _BOOTP.pack(1, 1, 6, int(giaddr != zero), xid, 0, 0x8000, zero, zero, zero, giaddr, chaddr, b"", b"")
     fields = {53: bytes([kind]), 55: _WANTED, **(options or {})}
-    body = b"".join(bytes([code, len(data)]) + data for code, data in fields.items())
+    body = b"".join(bytes([code, len(data)]) + data for code, data in fields.items() if data)
     return (head + _COOKIE + body + b"\xff").ljust(300, b"\0")
 
 
@@ -72,17 +75,19 @@ def parse(data: bytes, xid: int) -> Answer | None:
     return Answer(kind, str(ipaddress.IPv4Address(yiaddr)), server, name.decode(errors="replace"), options)
 
 
-def ask(interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0) -> Answer | None:
+def ask(
+    interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0, own: bool = False
+) -> Answer | None:
     """The first of L(answers), or None after C(timeout) seconds."""
-    return next(answers(interface, mac, kind, options, timeout), None)
+    return next(answers(interface, mac, kind, options, timeout, own), None)
 
 
 def answers(
-    interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0
+    interface: str, mac: str, kind: int = DISCOVER, options: Mapping[int, bytes] | None = None, timeout: float = 3.0, own: bool = False
 ) -> Iterator[Answer]:
-    """Send one request on a raw socket (CAP_NET_RAW) and yield what every server answers to it within C(timeout) seconds.
+    """Send one request and yield what every server answers to it within C(timeout) seconds. Takes CAP_NET_RAW.
 
-    Works on the server's own interface as well: packet sockets also see what leaves the machine.
+    C(own) reaches a server on this very machine too, whatever kind of socket it listens on.
     """
     xid = int.from_bytes(os.urandom(4), "big")
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL)) as raw:
@@ -90,7 +95,8 @@ def answers(
         # Servers answer to the MAC that asks, which is nobody's on this interface.
         everything = struct.pack("iHH8s", socket.if_nametoindex(interface), _PACKET_MR_PROMISC, 0, b"")
         raw.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, everything)
-        raw.send(frame(message(kind, mac, xid, options)))
+        send = _broadcast if own else _inject
+        send(raw, interface, message(kind, mac, xid, options))
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             raw.settimeout(left)
@@ -100,6 +106,18 @@ def answers(
                 return
             if answer:
                 yield answer
+
+
+def _inject(raw: socket.socket, _interface: str, data: bytes) -> None:
+    raw.send(frame(data))
+
+
+def _broadcast(_raw: socket.socket, interface: str, data: bytes) -> None:
+    """Through the kernel's own UDP, which hands a broadcast to the sockets of this machine as well."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        sock.sendto(data, ("255.255.255.255", 67))
 
 
 def lease(interface: str, mac: str, options: Mapping[int, bytes] | None = None, timeout: float = 3.0) -> Answer | None:

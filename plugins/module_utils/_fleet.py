@@ -24,7 +24,7 @@ from typing import Any
 
 from . import _profiles as _tables
 from ._artefacts import RECIPE_KEYS, WORD
-from ._loaders import BINARIES, LOADERS, LOADERS_OF
+from ._loaders import BINARIES, LOADERS
 
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
 NODE_VARIABLES = frozenset(
@@ -108,7 +108,8 @@ _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[
 _TOKEN = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
-_IPXE_WORD = re.compile(r"\$\{.*\}|\|\||&&")
+#: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).
+_NOT_PASSED = {"ipxe": re.compile(r"\$\{.*\}|^(?:\|\||&&|;)$|^#"), "grub": re.compile(r"[\\'\"]"), "pxelinux": re.compile(r"(?!)")}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
 _PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
@@ -410,6 +411,7 @@ def parse(
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
+    _shared(faults, master, profiles, nodes)
     nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
@@ -741,7 +743,8 @@ def _loader(faults, host, variable, value, boot) -> str:
 
 
 def _binaries(faults, master, common, release) -> dict[str, dict[str, str]]:
-    binaries = {name: {"package": binary.package, "path": binary.path} for name, binary in BINARIES.items() if binary.release <= release}
+    packages = {name: binary.package(release) for name, binary in BINARIES.items()}
+    binaries = {name: {"package": package, "path": BINARIES[name].path} for name, package in packages.items() if package}
     for name, spec in _mapping(faults, master, "netboot_binaries", common).items():
         where = f"netboot_binaries.{name}"
         if name not in BINARIES:
@@ -818,12 +821,14 @@ def _node_loader(faults, name, value, profile, args) -> str:
     if not profile:
         return ""
     loader = _loader(faults, name, "netboot_loader", value, profile.boot) if value else ""
-    if (loader or profile.loader) in ("auto", "ipxe") and profile.boot in LOADERS_OF:
-        for arg in profile.kernel_args + args:
-            if _IPXE_WORD.search(arg):
-                faults.add(
-                    name, "netboot_kernel_args", arg, "is read by iPXE as its own; write it otherwise, or boot with loader: pxelinux"
-                )
+    used = (loader or profile.loader).replace("auto", "ipxe")
+    for arg in profile.kernel_args + args if profile.boot != "local" else ():
+        if _NOT_PASSED[used].search(arg):
+            faults.add(name, "netboot_kernel_args", arg, f"is read by {used} as its own; write it otherwise, or boot with loader: pxelinux")
+    if profile.pxelinux_config and args:
+        faults.add(
+            name, "netboot_kernel_args", " ".join(args), f"has no place in {profile.pxelinux_config}, which the profile's nodes share"
+        )
     return loader
 
 
@@ -854,6 +859,15 @@ def _unique(faults, master, master_macs, networks, nodes) -> None:
             owner = owners.setdefault((variable, value), node.name)
             if owner != node.name:
                 faults.add(node.name, variable, value, f"is {owner}'s too; every machine needs its own")
+
+
+def _shared(faults, master, profiles, nodes) -> None:
+    """A PXELINUX configuration that nodes share has one master's address in it."""
+    for profile in profiles.values():
+        used = {node.network for node in nodes if node.profile == profile.name and node.network}
+        if profile.pxelinux_config and len(used) > 1 and "://" not in profile.kernel:
+            where = f"netboot_profiles.{profile.name}.pxelinux_config"
+            faults.add(master, where, profile.pxelinux_config, f"is one file for {_names(used)}; give each network a profile of its own")
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

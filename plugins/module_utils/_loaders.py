@@ -78,26 +78,29 @@ CLIENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Where Debian has a boot loader: its package, its path, and the first release with it."""
+    """Where Debian has a boot loader: its path, and its package by the first release that has it there."""
 
-    package: str
     path: str
-    release: int = 12
+    packages: Mapping[int, str]
+
+    def package(self, release: int) -> str | None:
+        """The package in a release; None where that has not got it."""
+        return next((self.packages[first] for first in sorted(self.packages, reverse=True) if first <= release), None)
 
 
 #: Every file that a loader consists of, by the name under which it is published.
 BINARIES = {
-    "pxelinux.0": Binary("pxelinux", "/usr/lib/PXELINUX/pxelinux.0"),
-    "lpxelinux.0": Binary("pxelinux", "/usr/lib/PXELINUX/lpxelinux.0"),
-    "ldlinux.c32": Binary("syslinux-common", "/usr/lib/syslinux/modules/bios/ldlinux.c32"),
-    "undionly.kpxe": Binary("ipxe", "/usr/lib/ipxe/undionly.kpxe"),
-    "snponly.efi": Binary("ipxe", "/usr/lib/ipxe/snponly.efi"),
-    "ipxe-arm64.efi": Binary("ipxe", "/usr/lib/ipxe/ipxe-arm64.efi", 13),
-    "ipxe-riscv64.efi": Binary("ipxe", "/usr/lib/ipxe/ipxe-riscv64.efi", 13),
-    "ipxe-loong64.efi": Binary("ipxe", "/usr/lib/ipxe/ipxe-loong64.efi", 13),
-    "shimx64.efi": Binary("shim-signed", "/usr/lib/shim/shimx64.efi.signed"),
-    "grubx64.efi": Binary("grub-efi-amd64-signed", "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"),
-    "grubia32.efi": Binary("grub-efi-ia32-bin", "/usr/lib/grub/i386-efi/monolithic/grubnetia32.efi"),
+    "pxelinux.0": Binary("/usr/lib/PXELINUX/pxelinux.0", {12: "pxelinux"}),
+    "lpxelinux.0": Binary("/usr/lib/PXELINUX/lpxelinux.0", {12: "pxelinux"}),
+    "ldlinux.c32": Binary("/usr/lib/syslinux/modules/bios/ldlinux.c32", {12: "syslinux-common"}),
+    "undionly.kpxe": Binary("/usr/lib/ipxe/undionly.kpxe", {12: "ipxe"}),
+    "snponly.efi": Binary("/usr/lib/ipxe/snponly.efi", {12: "ipxe"}),
+    "ipxe-arm64.efi": Binary("/usr/lib/ipxe/ipxe-arm64.efi", {13: "ipxe"}),
+    "ipxe-riscv64.efi": Binary("/usr/lib/ipxe/ipxe-riscv64.efi", {13: "ipxe"}),
+    "ipxe-loong64.efi": Binary("/usr/lib/ipxe/ipxe-loong64.efi", {13: "ipxe"}),
+    "shimx64.efi": Binary("/usr/lib/shim/shimx64.efi.signed", {12: "shim-signed"}),
+    "grubx64.efi": Binary("/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed", {12: "grub-efi-amd64-signed"}),
+    "grubia32.efi": Binary("/usr/lib/grub/i386-efi/monolithic/grubnetia32.efi", {12: "grub-efi-ia32-bin", 13: "grub-efi-ia32-unsigned"}),
 }
 
 #: What a loader fetches from beside itself.

@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._fleet import Fleet, Network, Node
+from ._fleet import Fleet, Node
+from ._payload import Payload, http, of_node, of_profile
 
 
 def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str) -> dict[str, str]:
-    """One configuration for each card of each node, by path below C(directory); nothing for machines without a root."""
-    return {
-        f"{directory}/{filename(mac)}": config(fleet, node, roots[node.name])
-        for node in fleet.present
-        if node.name in roots
-        for mac in node.macs
-    }
+    """The configurations by path, C(directory) being the TFTP server's root.
+
+    There is one for each card of each node, or one for all nodes of a profile where that names it; none for a node whose
+    root is not there yet.
+    """
+    texts = {}
+    for node in fleet.present:
+        profile = fleet.profiles[node.profile]
+        payload = of_profile(profile) if profile.pxelinux_config else of_node(fleet, node, roots)
+        if payload or profile.boot == "local":
+            names = [profile.pxelinux_config] if profile.pxelinux_config else [f"pxelinux.cfg/{filename(mac)}" for mac in node.macs]
+            texts |= {f"{directory}/{profile.pxelinux_prefix}{name}": config(fleet, node, payload) for name in names}
+    return texts
 
 
 def filename(mac: str) -> str:
@@ -27,34 +34,27 @@ def filename(mac: str) -> str:
     return "01-" + mac.replace(":", "-")
 
 
-def config(fleet: Fleet, node: Node, root: Mapping[str, Any]) -> str:
-    """What the node boots: the kernel of its root's image, mounting that root.
+def config(fleet: Fleet, node: Node, payload: Payload | None) -> str:
+    """What a node boots, or nodes like it: a payload, or with none its local disk.
 
     SYSAPPEND 2 tells the kernel which card booted (BOOTIF); the prompt and the editing of the line are off.
     """
-    network, profile = fleet.networks[node.network], fleet.profiles[node.profile]
-    boot = f"/images/{root['image']}/{root['generation']}"
-    args = " ".join([nfs_args(network, root["path"]), *profile.kernel_args, *node.kernel_args])
-    return "\n".join(
-        [
-            f"# {node.name}: written by bootyard.netboot, changes are lost",
-            f"DEFAULT {node.profile}",
-            "PROMPT 0",
-            "ALLOWOPTIONS 0",
-            "NOESCAPE 1",
-            f"LABEL {node.profile}",
-            f"  KERNEL {boot}/vmlinuz",
-            f"  INITRD {boot}/initrd.img",
-            "  SYSAPPEND 2",
-            f"  APPEND {args}",
-            "",
-        ]
-    )
-
-
-def nfs_args(network: Network, path: str) -> str:
-    """Kernel arguments for a writable NFS root (initramfs-tools(7)); its klibc nfsmount speaks NFSv3 and no later one.
-
-    Ganesha answers POSIX ACLs over NFSv3 with an input/output error, so the node does not ask for them.
-    """
-    return f"root=/dev/nfs nfsroot={network.address}:{path},nfsvers=3,tcp,noacl ip=dhcp rw"
+    profile = fleet.profiles[node.profile]
+    head = [
+        f"# {profile.name if profile.pxelinux_config else node.name}: written by bootyard.netboot, changes are lost",
+        f"DEFAULT {profile.name}",
+        "PROMPT 0",
+        "ALLOWOPTIONS 0",
+        "NOESCAPE 1",
+        f"LABEL {profile.name}",
+    ]
+    if not payload:
+        return "\n".join([*head, "  LOCALBOOT 0", ""])
+    payload = payload.below(http(fleet.networks[node.network]) if profile.boot == "http" else "/")
+    body = [
+        f"  KERNEL {payload.kernel}",
+        *([f"  INITRD {','.join(payload.initrd)}"] if payload.initrd else []),
+        "  SYSAPPEND 2",
+        *([f"  APPEND {' '.join(payload.arguments)}"] if payload.arguments else []),
+    ]
+    return "\n".join([*head, *body, ""])

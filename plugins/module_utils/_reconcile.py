@@ -96,9 +96,9 @@ class FileSet:
             self._save()
             for change in staged:
                 os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
-                _write(_staging(change.path), change.after, mode)
+                _write(staging(change.path), change.after, mode)
                 if check:
-                    check(_staging(change.path))
+                    check(staging(change.path))
         except Exception as error:
             self._sweep()
             self.ledger = known
@@ -110,7 +110,7 @@ class FileSet:
             if change.after is None:
                 _remove(change.path)
             else:
-                os.rename(_staging(change.path), change.path)
+                os.rename(staging(change.path), change.path)
         if activate:
             try:
                 activate()
@@ -127,8 +127,8 @@ class FileSet:
             if content is None:
                 _remove(path)
             else:
-                _write(_staging(path), base64.b64decode(content), mode)
-                os.rename(_staging(path), path)
+                _write(staging(path), base64.b64decode(content), mode)
+                os.rename(staging(path), path)
         restored = {
             path: _digest(base64.b64decode(content))
             for path, (content, _mode, own) in self.ledger.undo.items()
@@ -148,7 +148,7 @@ class FileSet:
     def _sweep(self) -> None:
         """Remove what this change, or a killed one before it, staged and did not swap in."""
         for path in self.ledger.undo:
-            _remove(_staging(path))
+            _remove(staging(path))
 
     def _load(self) -> Ledger:
         try:
@@ -165,7 +165,8 @@ class FileSet:
         os.rename(self._path + ".new", self._path)
 
 
-def _staging(path: str) -> str:
+def staging(path: str) -> str:
+    """Where a file waits until it is swapped in."""
     # One fixed name for each target, so that a killed run leaves nothing that the next one does not overwrite.
     directory, name = os.path.split(path)
     return os.path.join(directory, f".{name}.bootyard")

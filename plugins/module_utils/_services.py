@@ -39,9 +39,19 @@ def is_active(unit: str) -> bool:
     return _systemctl("is-active", unit).returncode == 0
 
 
+def is_running(unit: str) -> bool:
+    """Whether the unit runs now and whenever the machine does."""
+    return is_enabled(unit) and is_active(unit)
+
+
+def is_there(unit: str) -> bool:
+    """Whether the unit runs now, or will when the machine starts."""
+    return is_enabled(unit) or is_active(unit)
+
+
 def activate(unit: str, how: str) -> None:
     """Let a running unit take over its new files, in the way C(how); enable and start one that does not run."""
-    if is_active(unit) and is_enabled(unit):
+    if is_running(unit):
         RELOADERS[how](unit)
     else:
         _must(_systemctl("daemon-reload"), "cannot reload systemd")
@@ -49,6 +59,11 @@ def activate(unit: str, how: str) -> None:
         _restart(unit)
     if not is_active(unit):
         raise ServiceError(f"{unit} does not run: {_last_words(unit)}")
+
+
+def stop(unit: str) -> None:
+    """Stop the unit; it starts with the machine as before."""
+    _must(_systemctl("stop", unit), f"cannot stop {unit}")
 
 
 def disable(unit: str) -> None:
@@ -102,12 +117,16 @@ RELOADERS: dict[str, Callable[[str], None]] = {
 # --- probes: each returns what is wrong, or nothing ------------------------------------------------------------------
 
 
-def _probe_dhcp(interface: str, mac: str, address: str, next_server: str = "", file: str = "") -> str | None:
-    answer = _dhcp_wire.ask(interface, mac, options=_dhcp_wire.pxe_options(), timeout=2)
-    if not answer:
-        return f"no answer to {mac} on {interface}"
-    got, wanted = (answer.address, answer.next_server, answer.file), (address, next_server, file)
-    return None if got == wanted else f"{mac} is offered {got} instead of {wanted}"
+def _probe_dhcp(questions: list[Mapping[str, str]]) -> str | None:
+    for question in questions:
+        mac, interface = question["mac"], question["interface"]
+        answer = _dhcp_wire.ask(interface, mac, options=_dhcp_wire.pxe_options(), timeout=2, own=True)
+        if not answer:
+            return f"no answer to {mac} on {interface}"
+        got = {"address": answer.address, "next_server": answer.next_server, "file": answer.file}
+        if wrong := {key: value for key, value in got.items() if value != question[key]}:
+            return f"{mac} on {interface} is told {wrong} instead of { ({key: question[key] for key in wrong}) }"
+    return None
 
 
 def _probe_tftp(address: str, path: str) -> str | None:

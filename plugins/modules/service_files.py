@@ -33,10 +33,10 @@ options:
     type: bool
     default: true
   check:
-    description: Command that accepts or refuses a file; C(%s) stands for its path.
-    type: list
-    elements: str
-    default: []
+    description:
+      - Commands that accept or refuse a file, by its path or a shell pattern; C(%s) stands for where the new file waits.
+    type: dict
+    default: {}
   service:
     description: Systemd unit that reads the files. It is enabled and started if need be.
     type: str
@@ -52,35 +52,47 @@ options:
     type: list
     elements: path
     default: []
+  replaces:
+    description:
+      - Services whose place this one takes, each by the O(name) of its own set of files.
+      - One that an earlier call set up is stopped before O(service) starts. It is disabled once that answers, and started again if it does not.
+    type: dict
+    default: {}
   probe:
     description: Questions that the service must answer after a change.
     type: dict
     default: {}
     suboptions:
       dhcp:
-        description: A PXE client's DISCOVER, sent on the master's own interface, and the offer it must bring.
+        description: DISCOVERs of a BIOS, sent on the master's own interfaces, and the offers that they must bring.
         type: dict
         suboptions:
-          interface:
-            description: Interface to ask on.
-            type: str
+          questions:
+            description: One entry for each machine that asks.
+            type: list
+            elements: dict
             required: true
-          mac:
-            description: MAC address that asks.
-            type: str
-            required: true
-          address:
-            description: Address that must be offered.
-            type: str
-            required: true
-          next_server:
-            description: Boot server that must be named.
-            type: str
-            default: ''
-          file:
-            description: Boot file that must be named.
-            type: str
-            default: ''
+            suboptions:
+              interface:
+                description: Interface to ask on.
+                type: str
+                required: true
+              mac:
+                description: MAC address that asks.
+                type: str
+                required: true
+              address:
+                description: Address that must be offered.
+                type: str
+                required: true
+              next_server:
+                description: Boot server that must be named, V(0.0.0.0) for none.
+                type: str
+                required: true
+              file:
+                description: Boot file that must be named, if any.
+                type: str
+                required: true
       tftp:
         description: A file that must be readable by TFTP.
         type: dict
@@ -140,16 +152,20 @@ EXAMPLES = r"""
     name: kea
     files:
       /etc/kea/kea-dhcp4.conf: "{{ netboot_fleet | bootyard.netboot.kea_config }}"
-    check: [kea-dhcp4, -t, '%s']
+    check:
+      /etc/kea/kea-dhcp4.conf: [kea-dhcp4, -t, '%s']
     service: kea-dhcp4-server
     reload: kea
+    replaces:
+      dnsmasq: bootyard-dnsmasq
     probe:
       dhcp:
-        interface: eth1
-        mac: '52:54:00:12:34:56'
-        address: 192.0.2.11
-        next_server: 192.0.2.1
-        file: pxelinux.0
+        questions:
+          - interface: eth1
+            mac: '52:54:00:12:34:56'
+            address: 192.0.2.11
+            next_server: 192.0.2.1
+            file: /undionly.kpxe
 """
 
 RETURN = r"""
@@ -169,6 +185,7 @@ activated:
   type: bool
 """
 
+import fnmatch
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
@@ -184,10 +201,11 @@ def main():
             "files": {"type": "dict", "required": True},
             "mode": {"type": "str", "default": "0644"},
             "prune": {"type": "bool", "default": True},
-            "check": {"type": "list", "elements": "str", "default": []},
+            "check": {"type": "dict", "default": {}},
             "service": {"type": "str"},
             "reload": {"type": "str", "choices": ["reload", "restart", "kea", "none"], "default": "reload"},
             "restart_for": {"type": "list", "elements": "path", "default": []},
+            "replaces": {"type": "dict", "default": {}},
             "probe": {"type": "dict", "default": {}, "options": PROBES},
             "run": {"type": "int"},
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
@@ -215,7 +233,17 @@ def _options(**required_or_default):
 
 
 PROBES = {
-    "dhcp": _options(interface=("str", None), mac=("str", None), address=("str", None), next_server=("str", ""), file=("str", "")),
+    "dhcp": {
+        "type": "dict",
+        "options": {
+            "questions": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {name: {"type": "str", "required": True} for name in ("interface", "mac", "address", "next_server", "file")},
+            }
+        },
+    },
     "tftp": _options(address=("str", None), path=("str", None)),
     "nfs": _options(address=("str", None), count=("int", None)),
     "ganesha": _options(count=("int", None)),
@@ -228,13 +256,15 @@ def reconcile(options, dry):
     files, mode, service = options["files"], int(options["mode"], 8), options["service"]
     file_set = _reconcile.FileSet(options["state_dir"], options["name"])
     changes = file_set.plan(files, mode, options["prune"])
-    idle = bool(service) and not (_services.is_enabled(service) and _services.is_active(service))
-    activated = bool(service) and (bool(changes) or file_set.pending or idle)
+    idle = bool(service) and not _services.is_running(service)
+    former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
+    activated = bool(service) and (bool(changes) or file_set.pending or idle or bool(former))
     if not dry and (changes or activated or file_set.pending):
         how = "restart" if any(change.path in options["restart_for"] for change in changes) else options["reload"]
-        activation = (lambda: activate(options, how), lambda: revive(options, how, idle)) if activated else (None, None)
+        new = idle or bool(former)
+        activation = (lambda: activate(options, how, new, former), lambda: revive(options, how, new, former)) if activated else (None, None)
         kept = files if options["prune"] else {*files, *file_set.ledger.files}
-        file_set.apply(changes, mode, checker(options["check"]), *activation, kept=kept)
+        file_set.apply(changes, mode, checker(files, options["check"]), *activation, kept=kept)
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
@@ -244,29 +274,50 @@ def reconcile(options, dry):
     }
 
 
-def activate(options, how):
-    """Let the service take over its files and prove that it serves them."""
-    _services.activate(options["service"], how)
-    _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+def is_ours(state_dir, name):
+    """Whether a set of files was written by this module."""
+    return bool(_reconcile.FileSet(state_dir, name).ledger.files)
 
 
-def revive(options, how, was_idle):
-    """Let the service go on with its previous files, as far as it ran before."""
-    if was_idle:
-        _services.disable(options["service"])
-    else:
+def activate(options, how, new, former):
+    """Let the service take over its files, and the place of C(former), and prove that it serves them."""
+    try:
+        for unit in former:
+            _services.stop(unit)
         _services.activate(options["service"], how)
+        _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+    except Exception:
+        # Now, as its unit may be among the files that will be taken back.
+        if new:
+            _services.disable(options["service"])
+        raise
+    # Until here they were to start with the machine: a killed run leaves one that the next run knows how to go back to.
+    for unit in former:
+        _services.disable(unit)
 
 
-def checker(command):
-    """A function that raises when the command refuses a path, or None without a command."""
-    if not command:
+def revive(options, how, new, former):
+    """Let the services go on with their previous files, as far as they ran before."""
+    if not new:
+        _services.activate(options["service"], how)
+    for unit in former:
+        _services.activate(unit, "none")
+
+
+def checker(files, commands):
+    """A function that raises when the command for a staged file refuses it, or None without commands."""
+    if not commands:
         return None
+    by_path = {
+        _reconcile.staging(path): command for path in files for pattern, command in commands.items() if fnmatch.fnmatchcase(path, pattern)
+    }
 
-    def check(path):
-        done = subprocess.run([path if word == "%s" else word for word in command], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise _services.ServiceError(f"{command[0]} refuses the new configuration: {(done.stderr + done.stdout).strip()[-2000:]}")
+    def check(staged):
+        command = by_path.get(staged)
+        if command:
+            done = subprocess.run([staged if word == "%s" else word for word in command], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise _services.ServiceError(f"{command[0]} refuses the new configuration: {(done.stderr + done.stdout).strip()[-2000:]}")
 
     return check
 

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 
+import dhcp
 import master
 import roots
 import runs
@@ -29,6 +30,8 @@ def main(sizes: list[int]) -> None:
         master.clear()
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(f"\nwritten to {REPORT.relative_to(ROOT)}")
+    # Last, as it leaves the network of this machine.
+    dhcp.main()
 
 
 def measure_runs(sizes: list[int], rows: list[dict]) -> None:

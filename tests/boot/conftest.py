@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -11,7 +12,12 @@ from plays import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 from bootyard_lab import Lab, Node, follow
-from bootyard_lab.lab import MASTER, ssh
+from bootyard_lab.console import last_boot
+from bootyard_lab.lab import BUILD, MASTER, ssh
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-paths", action="store_true", help="boot machines by every path, not only by those of the lab")
 
 
 class Running:
@@ -20,6 +26,18 @@ class Running:
     def __init__(self) -> None:
         self.lab = Lab()
         self.nodes = self.lab.nodes()
+        self.boots = self.told(self.nodes, json.loads((BUILD / "lab.json").read_text()))
+
+    def told(self, nodes: list[Node], boots: list[dict]) -> dict[str, dict]:
+        """How each node came up, by its name, with all that its console said."""
+        known = {boot["name"]: boot for boot in boots}
+        return {node.name: known[node.name] | {"console": last_boot(node.console).text} for node in nodes}
+
+    def rack(self, inventory: str) -> tuple[Lab, list[Node]]:
+        """Put more machines into the lab, off and unknown to its master: the lab with them, and they."""
+        lab = Lab(ROOT / "inventory/lab", ROOT / "tests/boot" / inventory)
+        lab.run(lab.playbook("playbooks/lab.yml"))
+        return lab, [node for node in lab.nodes() if node not in self.nodes]
 
     def on(self, node: Node, command: str) -> str:
         """What a command prints on a node."""

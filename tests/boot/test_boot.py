@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
-from bootyard_lab import Lab
+from bootyard_lab import follow
 from bootyard_lab.lab import ssh
-from plays import ROOT, play
+from plays import play
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
@@ -57,12 +58,19 @@ def test_the_second_run_changes_nothing(running):
     assert (again.code, again.changed) == (0, ())
 
 
+def test_a_machine_that_is_not_in_the_inventory_gets_an_address_and_no_boot(running):
+    lab, (node4,) = running.rack("node4.yml")
+    lab.run(lab.power("on", [node4]))
+    (result,) = follow([node4], timeout=120)
+    lab.run(lab.power("off", [node4]))
+    assert re.search(r"net0: 10\.77\.33\.2[012]\d/", result.console), result.console
+    assert (list(result.reached), result.problem) == (["DHCP"], "No more network devices")
+
+
 def test_a_fourth_node_joins_while_three_run(running):
     before = each(running, BOOT_ID)
-    lab = Lab(ROOT / "inventory/lab", ROOT / "tests/boot/node4.yml")
-    for playbook in ("playbooks/lab.yml", "site.yml"):
-        lab.run(lab.playbook(playbook))
-    node4 = next(node for node in lab.nodes() if node.name == "node4")
+    lab, (node4,) = running.rack("node4.yml")
+    lab.run(lab.playbook("site.yml"))
     lab.run(lab.power("on", [node4]))
     # The others know the newcomer before it is up.
     assert set(each(running, "getent ahostsv4 node4 | cut -d' ' -f1 | sort -u").values()) == {node4.ip}

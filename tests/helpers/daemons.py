@@ -50,8 +50,8 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """The number of the daemon itself, as this host counts."""
-        return int(Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0])
+        """The number of the daemon itself, as this host counts: the only child of the first process of its name space."""
+        return _only_child(_only_child(self._process.pid))
 
     @property
     def alive(self) -> bool:
@@ -63,16 +63,17 @@ class Daemon:
         os.kill(self.pid, number)
 
     def stop(self) -> None:
-        """End it, and everything that it started."""
-        self._process.kill()
+        """End it and everything that it started, and wait until that is gone."""
+        if self.alive:
+            os.kill(_only_child(self._process.pid), signal.SIGKILL)
         self._process.wait()
 
 
 class Machine:
-    """Where the daemons run. C(root) is its file system as this process sees it."""
+    """Where the daemons of a Debian C(suite) run. C(root) is its file system as this process sees it."""
 
-    def __init__(self, root: Path, namespace: int) -> None:
-        self.root, self._enter, self._started = root, f"/proc/{namespace}/ns/net", []
+    def __init__(self, suite: str, root: Path, namespace: int) -> None:
+        self.suite, self.root, self._enter, self._started = suite, root, f"/proc/{namespace}/ns/net", []
 
     def write(self, path: str, text: str) -> None:
         """Put a file on the machine; C(path) is absolute there."""
@@ -87,6 +88,8 @@ class Machine:
     def start(self, *command: str) -> Daemon:
         """Start a command that stays in the foreground. It goes with this process at the latest."""
         log = self.root / f"{os.path.basename(command[0])}.{len(self._started)}.log"
+        # A daemon that changes its user no longer dies with its parent; the first process of its name space takes it along.
+        command = ("sh", "-c", '"$@" & wait', "sh", *command)
         with log.open("wb") as stream:
             process = subprocess.Popen(self._command(command), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
         self._started.append(Daemon(process, log))
@@ -125,7 +128,7 @@ def machine(suite: str, directory: Path) -> Iterator[Machine]:
         path.mkdir(parents=True)
     _must("mount", "-t", "overlay", "-o", f"lowerdir={tree},upperdir={upper},workdir={work}", "overlay", str(root))
     holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-    made = Machine(root, holder.pid)
+    made = Machine(suite, root, holder.pid)
     try:
         _plug(holder.pid)
         _must("mount", "-t", "tmpfs", "tmpfs", str(root / "run"))
@@ -167,6 +170,11 @@ def _plug(holder: int) -> None:
         for command, host in ((("ip",), 250), (inside, 1)):
             _must(*command, "address", "add", f"{network}.{host}/24", "broadcast", "+", "dev", cable)
             _must(*command, "link", "set", cable, "up")
+
+
+def _only_child(pid: int) -> int:
+    [child] = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
 
 
 def _must(*command: str) -> None:

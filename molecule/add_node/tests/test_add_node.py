@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from clients import is_served
 from masters import BRIDGE, PIDS, SERVER, bystander_is_served, converge, everything, host, inventory, listing
 
@@ -12,8 +14,10 @@ TASKS = (
     "Publish the names of the fleet to all nodes",
     "Publish the host keys of the nodes to the master",
     "Export with Ganesha",
-    "Serve addresses and boot files",
     "Tell every node what to boot",
+    "Tell every machine what to boot",
+    "Serve the files",
+    "Serve addresses and boot files with Kea",
 )
 
 
@@ -33,8 +37,12 @@ def test_a_node_is_added():
 
     assert listing(*OTHERS) == others
     assert host().check_output(PIDS) == services
-    mine = [line for line in set(everything()) - set(files) if "/pxelinux.cfg/01-" in line]
-    assert len(mine) == 1
+    mine = [line.split()[0] for line in set(everything()) - set(files) if re.search("/01-52-54|/by-mac/", line)]
+    assert sorted(path for path in mine if "." in path) == [
+        "/srv/http/by-mac/52-54-00-12-00-04.ipxe",
+        "/srv/tftp/grub/by-mac/52:54:00:12:00:04.cfg",
+        "/srv/tftp/pxelinux.cfg/01-52-54-00-12-00-04",
+    ]
     assert bystander_is_served()
 
     assert converge(node4).changed == ()

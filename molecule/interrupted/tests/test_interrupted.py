@@ -39,12 +39,20 @@ def served_sets() -> list[set[str]]:
         "/etc/ssh/bootyard_known_hosts": r"^(\w+),",
     }
     found = [set(re.findall(pattern, host().file(path).content_string, re.MULTILINE)) for path, pattern in words.items()]
-    configs = host().check_output("grep --no-filename --only-matching 'nfsroot=[^,]*' --recursive /srv/tftp/pxelinux.cfg")
-    return [*found, set(re.findall(r"/srv/nfs/(\w+)", configs))]
+    configs = "grep --no-filename --only-matching 'nfsroot=[^,]*' --recursive {}"
+    loaders = [host().check_output(configs.format(path)) for path in ("/srv/tftp/pxelinux.cfg", "/srv/tftp/grub", "/srv/http/by-mac")]
+    return [*found, *(set(re.findall(r"/srv/nfs/(\w+)", config)) for config in loaders)]
 
 
 @pytest.mark.parametrize(
-    "task", ["Make the roots", "Export with Ganesha", "Serve addresses and boot files", "Tell every node what to boot"]
+    "task",
+    [
+        "Make the roots",
+        "Export with Ganesha",
+        "Tell every node what to boot",
+        "Tell every machine what to boot",
+        "Serve addresses and boot files",
+    ],
 )
 def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
     run = start(MORE)
@@ -58,9 +66,11 @@ def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
     assert bystander_is_served()
     again = converge(MORE)
     assert again.code == 0, again.messages
-    assert served_sets() == [SET | set(NODES)] * 5
+    assert served_sets() == [SET | set(NODES)] * 7
     assert all(is_served(BRIDGE, SERVER, *node) for node in NODES.values())
-    assert not host().check_output("find /etc /srv/tftp /srv/netboot/common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'")
+    assert not host().check_output(
+        "find /etc /srv/tftp /srv/http /srv/netboot/common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'"
+    )
     assert converge(MORE).changed == ()
     assert bystander_is_served()
 
@@ -77,7 +87,7 @@ def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
     assert bystander_is_served()
     last = converge(MORE)
     assert last.code == 0, last.messages
-    assert served_sets() == [SET | set(NODES)] * 5
+    assert served_sets() == [SET | set(NODES)] * 7
     assert converge("--extra-vars={netboot_allow_removal: [node5, node6], nfs_root_purge: true}").code == 0
     assert served_sets() == [SET] * 5
     assert bystander_is_served()

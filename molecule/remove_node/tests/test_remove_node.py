@@ -14,19 +14,20 @@ NODE4 = ("52:54:00:12:00:04", "10.77.12.14")
 def node4() -> None:
     """A fourth node that is served."""
     assert converge(inventory("add_node")).code == 0
-    assert boot(BRIDGE, NODE4[0]).file == "/undionly.kpxe"
+    assert boot(BRIDGE, NODE4[0]).file == "/pxelinux.0"
 
 
 def is_gone() -> bool:
     """Whether nothing of the fourth node is left but its archive."""
     answer = boot(BRIDGE, NODE4[0])
     files = host().run(
-        "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/netboot/common"
+        "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/http /srv/netboot/common"
     )
+    names = host().check_output("find /etc /srv/tftp /srv/http -name '*52?54?00?12?00?04*'")
     with machine(BRIDGE, NODE4[1]) as node:
         mounts = node.mounts(SERVER, "/srv/nfs/node4")
     roots = host().file("/srv/nfs/node4").exists or host().file("/srv/netboot/roots/node4").exists
-    return (answer.file, files.stdout, mounts, roots) == ("", "", False, False) and answer.address.startswith("10.77.12.20")
+    return (answer.file, files.stdout, names, mounts, roots) == ("", "", "", False, False) and answer.address.startswith("10.77.12.20")
 
 
 def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
@@ -37,7 +38,7 @@ def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
         assert refused.code != 0
         assert "node4 (10.77.12.14 is up)" in refused.messages
         assert everything() == files
-        assert boot(BRIDGE, NODE4[0]).file == "/undionly.kpxe"
+        assert boot(BRIDGE, NODE4[0]).file == "/pxelinux.0"
     done = converge("--extra-vars=node=node4", playbook="playbooks/remove.yml")
     assert done.code == 0, done.messages
     assert is_gone()

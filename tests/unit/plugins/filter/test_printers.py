@@ -6,17 +6,37 @@ import importlib
 import json
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _interfaces, _kea, _names, _nfs, _pxelinux
+from ansible_collections.bootyard.netboot.plugins.module_utils import (
+    _dhcp,
+    _dnsmasq,
+    _grub,
+    _interfaces,
+    _ipxe,
+    _isc,
+    _kea,
+    _names,
+    _nfs,
+    _nginx,
+    _pxelinux,
+    _snippets,
+)
 
 SHARED = [{"path": "/srv/data"}]
 PRINTERS = {
-    "dhcp_probe": ([], lambda fleet, roots: _kea.probe(fleet, "pxelinux.0")),
+    "dhcp_probe": ([], lambda fleet, roots: _dhcp.probe(fleet)),
+    "dhcp_snippet": (["mikrotik"], lambda fleet, roots: _snippets.snippet(fleet, "mikrotik")),
+    "dhcpd_config": ([], lambda fleet, roots: _isc.config(fleet)),
+    "dnsmasq_config": (["/srv/tftp"], lambda fleet, roots: _dnsmasq.config(fleet, "/srv/tftp")),
     "fleet_hosts": ([], lambda fleet, roots: _names.hosts(fleet)),
+    "grub_files": (["roots"], lambda fleet, roots: _grub.files(fleet, roots, "/srv/tftp")),
     "interface_files": (["networkd"], lambda fleet, roots: _interfaces.networkd(fleet)),
-    "kea_config": (["a.efi"], lambda fleet, roots: _kea.config(fleet, "a.efi")),
+    "ipxe_files": (["roots", "/www", True, True], lambda fleet, roots: _ipxe.files(fleet, roots, "/www", True, True)),
+    "kea_config": ([], lambda fleet, roots: _kea.config(fleet)),
     "known_hosts": (["roots"], _names.known_hosts),
     "nfs_exports": (["roots", "ganesha", SHARED], lambda fleet, roots: _nfs.ganesha_files(_nfs.exports(fleet, roots, SHARED))),
-    "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp/pxelinux.cfg")),
+    "nginx_config": ([], lambda fleet, roots: _nginx.config(fleet, "/srv/http")),
+    "nginx_probe": ([], lambda fleet, roots: _nginx.probe(fleet, "/srv/http")),
+    "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp")),
 }
 
 

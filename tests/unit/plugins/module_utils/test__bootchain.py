@@ -113,6 +113,11 @@ def test_a_loader_that_the_master_has_not_is_not_promised(inventory):
     assert decide(inventory(**own).node("node1").parse(release=12), asks(11)).file == "/ipxe-arm64.efi"
 
 
+def test_a_package_is_the_one_that_the_release_has(inventory):
+    packages = {release: inventory().parse(release=release).binaries["grubia32.efi"]["package"] for release in (12, 13, 14)}
+    assert packages == {12: "grub-efi-ia32-bin", 13: "grub-efi-ia32-unsigned", 14: "grub-efi-ia32-unsigned"}
+
+
 def test_a_raspberry_pi_finds_its_server(inventory):
     told = decide(inventory().node("node1").parse(), asks(41))
     assert (told.file, told.next_server, told.options[60]) == ("", SERVER, b"PXEClient")

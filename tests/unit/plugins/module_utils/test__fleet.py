@@ -8,7 +8,7 @@ import os
 import string
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet, _kea, _names, _pxelinux
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dnsmasq, _fleet, _grub, _ipxe, _isc, _kea, _names, _pxelinux
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -194,12 +194,31 @@ def test_the_master_is_no_node_of_its_own(inventory):
         _fleet.parse(hosts, ["head", "node1"], "head")
 
 
-@pytest.mark.parametrize("argument", ["a=${IFS}", "a=${net0/mac}b", "||", "x&&y"])
-def test_kernel_arguments_that_ipxe_would_read_are_for_pxelinux_alone(inventory, argument):
-    asked = inventory().node("node1", netboot_kernel_args=[argument])
+@pytest.mark.parametrize(
+    ("loader", "argument"),
+    [
+        *(("ipxe", argument) for argument in ("a=${IFS}", "a=${net0/mac}b", "||", "&&", ";", "#a")),
+        *(("grub", argument) for argument in ('a="b"', "a='b'", r"a=\1")),
+    ],
+)
+def test_kernel_arguments_that_a_loader_would_read_are_for_pxelinux_alone(inventory, loader, argument):
+    asked = inventory().node("node1", netboot_kernel_args=[argument], netboot_loader=loader)
     assert asked.faults() == [("node1", "netboot_kernel_args", argument)]
-    for loader in ("pxelinux", "grub"):
-        assert inventory().node("node1", netboot_kernel_args=[argument], netboot_loader=loader).parse()
+    assert inventory().node("node1", netboot_kernel_args=[argument], netboot_loader="pxelinux").parse()
+
+
+@pytest.mark.parametrize("argument", ["a||b", "x&&y", "a;b", "a#", "$HOME", "${", "a=$(id)", "`id`"])
+def test_ipxe_passes_on_what_only_looks_like_its_own(inventory, argument):
+    assert inventory().node("node1", netboot_kernel_args=[argument]).parse()
+
+
+def test_what_nodes_share_in_one_file_is_the_same_for_all(inventory):
+    profiles = {"p": {"boot": "http", "kernel": "k", "loader": "pxelinux", "pxelinux_config": "pxelinux.cfg/stable"}}
+    own = inventory(netboot_profiles=profiles).node("node1", netboot_profile="p", netboot_kernel_args=["quiet"])
+    assert own.faults() == [("node1", "netboot_kernel_args", "quiet")]
+    two = inventory(netboot_profiles=profiles).node("node1", netboot_profile="p").node("node2", netboot_profile="p", netboot_ip="10.0.34.9")
+    two.hosts["head"]["netboot_networks"]["more"] = {"cidr": "10.0.34.0/24", "address": "10.0.34.1", "interface": "eth1"}
+    assert two.faults() == [("head", "netboot_profiles.p.pxelinux_config", "pxelinux.cfg/stable")]
 
 
 def test_a_loader_that_cannot_be_is_a_fault_of_the_node(inventory):
@@ -259,10 +278,23 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
     if faults:
         return
     root = {"image": "debian-12", "generation": "0001-0", "path": "/srv/nfs/x"}
-    for path, text in _pxelinux.files(fleet, {name: root}, "/srv/tftp/pxelinux.cfg").items():
+    for path, text in _pxelinux.files(fleet, {name: root}, "/srv/tftp").items():
         assert os.path.dirname(os.path.normpath(path)) == "/srv/tftp/pxelinux.cfg"
         assert [line.split()[0] for line in text.splitlines()[1:]] == DIRECTIVES
-    [reservation] = json.loads(_kea.config(fleet, "pxelinux.0"))["Dhcp4"]["subnet4"][0]["reservations"]
+    for path, text in _ipxe.files(fleet, {name: root}, "/srv/http", False, False).items():
+        if "/by-mac/" in path:
+            assert os.path.dirname(os.path.normpath(path)) == "/srv/http/by-mac"
+            assert [line.split()[0] for line in text.splitlines()].count("kernel") == 1
+    for path, text in _grub.files(fleet, {name: root}, "/srv/tftp").items():
+        if "/by-mac/" in path:
+            assert [line.split()[0] for line in text.splitlines()[1:]] == ["linux", "initrd", "boot"]
+    assert list(_dnsmasq.hosts(fleet, fleet.networks["lab"])) == [
+        f"dhcp-host={_fleet.canonical_mac(mac)},set:lab/debian-nfs/auto,10.0.33.11,{name}"
+    ]
+    assert [line for line in _isc.config(fleet).splitlines() if line.lstrip().startswith("host ")] == [
+        f'  host {name} {{ hardware ethernet {_fleet.canonical_mac(mac)}; fixed-address 10.0.33.11; option host-name "{name}"; }}'
+    ]
+    [reservation] = json.loads(_kea.config(fleet))["Dhcp4"]["subnet4"][0]["reservations"]
     assert (reservation["hostname"], reservation["hw-address"], reservation["ip-address"]) == (
         name,
         _fleet.canonical_mac(mac),
@@ -372,7 +404,7 @@ def test_a_fleet_survives_the_way_through_ansible(data):
             "netboot_ip": f"10.0.33.{addresses[i]}",
             "netboot_state": data.draw(st.sampled_from(["present", "absent"])),
             "netboot_kernel_args": data.draw(st.lists(st.text(string.ascii_letters + string.punctuation, min_size=1), max_size=3)),
-            "netboot_loader": data.draw(st.sampled_from(["pxelinux", "grub"])),  # iPXE passes on less
+            "netboot_loader": "pxelinux",  # the others do not pass on everything
             "netboot_uuid": str(data.draw(st.uuids())),
             "netboot_bmc": data.draw(
                 st.sampled_from([None, {"address": "10.0.44.1"}, {"address": "10.0.44.1", "protocol": "redfish", "port": "8443"}])

@@ -57,7 +57,7 @@ def test_files_that_a_partial_run_left_alone_go_with_the_next_whole_one(files, e
 
 def test_a_checker_that_refuses_stops_everything(files, etc):
     files({"a": "1\n"})
-    result = files({"a": "bad\n", "b": "bad\n"}, check=["grep", "-v", "bad", "%s"])
+    result = files({"a": "2\n", "b": "bad\n"}, check={"*/b": ["grep", "-v", "bad", "%s"]})
     assert result["failed"]
     assert result["msg"].startswith("test: grep refuses the new configuration")
     assert contents(etc) == {"a": "1\n"}

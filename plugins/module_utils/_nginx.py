@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""nginx's configuration for files that machines boot from (nginx.org/en/docs/http/ngx_http_core_module.html). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ._fleet import Fleet
+
+#: Asked for this, the server says which configuration it runs.
+WITNESS = "/.bootyard"
+
+_CONFIG = """\
+# Written by bootyard.netboot, changes are lost.
+geo $bootyard_node {{
+    default "";
+{nodes}}}
+
+log_format bootyard escape=json
+    '{{"time": "$time_iso8601", "address": "$remote_addr", "node": "$bootyard_node", "method": "$request_method", "uri": "$request_uri", '
+    '"status": $status, "bytes": $body_bytes_sent, "seconds": $request_time, "agent": "$http_user_agent"}}';
+
+server {{
+{listen}    server_name {names};
+    server_tokens off;
+    root {directory};
+    access_log /var/log/nginx/bootyard.log bootyard;
+
+    autoindex off;
+    disable_symlinks on from=$document_root;
+    sendfile on;
+    gzip off;
+
+    default_type application/octet-stream;
+    types {{
+        # UEFI firmware goes by the type.
+        application/efi efi;
+        application/json ign json;
+        application/vnd.efi-iso iso;
+        text/plain cfg ipxe txt yaml yml;
+    }}
+
+    location / {{
+        limit_except GET {{
+            deny all;
+        }}
+    }}
+    location ~ /\\. {{
+        return 404;
+    }}
+"""
+
+
+def config(fleet: Fleet, directory: str) -> str:
+    """A file of C(conf.d) that serves C(directory) to the fleet's networks, and writes a line of JSON for each request.
+
+    The log names the node by its address. Links are not followed, so nothing outside of the directory can be had.
+    """
+    text = _body(fleet, directory)
+    return f"{text}    location = {WITNESS} {{\n        return 200 {_digest(text)};\n    }}\n}}\n"
+
+
+def probe(fleet: Fleet, directory: str) -> dict[str, dict[str, str]]:
+    """The question that only a server with this configuration answers rightly."""
+    first = next(iter(fleet.networks.values()))
+    return {"http": {"url": f"http://{first.address}{WITNESS}", "body": _digest(_body(fleet, directory))}}
+
+
+def _body(fleet: Fleet, directory: str) -> str:
+    addresses = [network.address for network in fleet.networks.values()]
+    return _CONFIG.format(
+        nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.present),
+        listen="".join(f"    listen {address}:80;\n" for address in addresses),
+        names=" ".join(addresses),
+        directory=directory,
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
