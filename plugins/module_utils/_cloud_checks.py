@@ -119,7 +119,7 @@ def ignition(config: Any, wipeable: Collection[str]) -> Findings:
             yield where, _CONFIRM.format(device=system.get("device"))
 
 
-def preseed(text: str, _wipeable: Collection[str]) -> Findings:
+def preseed(text: str, wipeable: Collection[str]) -> Findings:
     """Of an answer file of Debian's installer."""
     answers = {}
     for number, line in _logical_lines(text):
@@ -128,6 +128,13 @@ def preseed(text: str, _wipeable: Collection[str]) -> Findings:
             continue
         _owner, question, _type, *value = line.split(None, 3)
         answers[question] = value[0] if value else ""
+    if "partman-auto/method" in answers:
+        devices = answers.get("partman-auto/disk", "").split()
+        if not devices:
+            yield "partman-auto/method", "would take whatever disk comes first; name it as partman-auto/disk"
+        for device in devices:
+            if device not in wipeable:
+                yield "partman-auto/disk", _CONFIRM.format(device=device)
     if answers.get("passwd/root-login") == "false" and answers.get("passwd/make-user") == "false":
         yield "passwd/make-user", "leaves nobody who could log in; let one of root-login and make-user be true"
 

@@ -105,7 +105,7 @@ _PATH = re.compile(r"(?:/[^\s/]+)+")
 #: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
 _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
 #: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
-_TOKEN = re.compile(r"(?<!\$)\{([a-z_]+)\}")
+_TOKEN = re.compile(r"(?<!\$)\{([a-z]+(?:_[a-z]+)*)\}")
 TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
 #: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).

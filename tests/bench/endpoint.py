@@ -24,8 +24,8 @@ from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
 
 REPORT = ROOT / "build/endpoint.json"
 MASTER, HERE = "10.0.33.1", "10.0.33.250"
-#: Hosts in the table, and how many times the reader's requests a second nginx is to serve.
-WANTED = {10: 10, 1000: 40}
+#: Hosts in the table, all of which the reader reads each time.
+SIZES = (10, 1000)
 ROUNDS, SECONDS = 5, 2
 NGINX = "user www-data; worker_processes auto; events {} http { sendfile on; include /etc/nginx/conf.d/*.conf; }"
 TEMPLATE = "#cloud-config\nhostname: $hostname\nwrite_files:\n" + "".join(
@@ -36,11 +36,9 @@ TEMPLATE = "#cloud-config\nhostname: $hostname\nwrite_files:\n" + "".join(
 
 def main() -> None:
     os.nice(-15)  # both servers and who asks them: other work on this machine is not to be measured
-    rows = [measure(hosts) for hosts in WANTED]
+    rows = [measure(hosts) for hosts in SIZES]
     REPORT.write_text(json.dumps({"cpus": os.cpu_count(), "load": os.getloadavg()[0], "rows": rows}, indent=2) + "\n")
     print(f"written to {REPORT.relative_to(ROOT)}")
-    if short := [row["hosts"] for row in rows if row["ratio"] < WANTED[row["hosts"]]]:
-        sys.exit(f"nginx is not fast enough with {short} hosts")
 
 
 def measure(hosts: int) -> dict:
@@ -120,7 +118,7 @@ def ask(machine: daemons.Machine, port: int, server: daemons.Daemon) -> tuple[fl
     before = cpu(server.pid)
     wrk = ["chroot", machine.root, "/usr/bin/wrk", "-t2", "-c16", f"-d{SECONDS}", "-H", "Connection: close", f"http://{MASTER}:{port}/"]
     said = subprocess.run(wrk, check=True, capture_output=True, text=True).stdout
-    assert "Non-2xx" not in said, said
+    assert not re.search("Non-2xx|Socket errors", said), said
     requests = int(re.search(r"(\d+) requests in", said)[1])
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
     return rate, (cpu(server.pid) - before) / requests * 1e6

@@ -30,10 +30,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._say(200, text)
 
     def _say(self, status: int, text: str) -> None:
+        body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))  # without it, wrk takes the end for a failure
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(body)
 
 
 class Server(http.server.HTTPServer):

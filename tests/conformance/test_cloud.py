@@ -265,7 +265,9 @@ def test_each_request_is_told_with_its_node(endpoint):
     endpoint.ask(STRANGER, "/?override_ipv4=10.0.33.12", port=8080)
     log = endpoint.machine.root / "var/log/nginx/bootyard-cloud.log"
     assert eventually(10, lambda: STRANGER in log.read_text())
-    told = [{key: entry[key] for key in ("address", "node", "override", "status")} for entry in map(json.loads, log.read_text().splitlines())]
+    told = [
+        {key: entry[key] for key in ("address", "node", "override", "status")} for entry in map(json.loads, log.read_text().splitlines())
+    ]
     assert {"address": "10.0.33.11", "node": "node1", "override": "", "status": 200} in told
     assert {"address": STRANGER, "node": "node2", "override": "10.0.33.12", "status": 200} in told
 

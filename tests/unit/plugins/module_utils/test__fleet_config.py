@@ -22,7 +22,7 @@ def profiles(**profile):
 
 @pytest.mark.parametrize(("profile", "file", "source"), LINES.values(), ids=LINES)
 def test_tokens_become_the_nodes_own(inventory, profile, file, source):
-    args = WORDS[:3] + ["console=tty0"]
+    args = [*WORDS[:3], "console=tty0"]
     fleet = inventory(**profiles(**profile, loader="pxelinux", kernel_args=args)).node("node1", netboot_kernel_args=WORDS[3]).parse()
     url = f"http://10.0.33.1/cloud/{file}"
     assert fleet.kernel_args_of(fleet.nodes[0]) == (f"url={url}", f"ds={source};s={url}", MINE, "console=tty0", "${node}")

@@ -201,6 +201,13 @@ WRONG = {  # kind, text, line, and a pattern of the message
     "relative file": ("coreos", CLOUD + "write_files: [{path: a}]", 0, r"write_files\[0\].path is 'a'"),
     "preseed": ("preseed", "d-i a/b strnig x\n", 0, "line 1 is 'd-i a/b strnig x'"),
     "preseed for nobody": ("preseed", "d-i passwd/root-login boolean false\nd-i passwd/make-user boolean false\n", 0, "leaves nobody"),
+    "preseed's disk wiped": (
+        "preseed",
+        "d-i partman-auto/method string regular\nd-i partman-auto/disk string /dev/sda",
+        0,
+        "wipes /dev/sda",
+    ),
+    "preseed's first disk": ("preseed", "d-i partman-auto/method string lvm", 0, "name it as partman-auto/disk"),
     "talos": ("talos", "machine: {}\n", 0, "machine has to be in one document"),
     "talos beside": ("talos", "version: v1alpha1\nmachine: {}\n---\na: 1\n", 0, "document 2 has no apiVersion"),
     "undefined": ("nocloud", CLOUD + "hostname: {{ naem }}", 2, "'naem' is undefined"),
@@ -231,13 +238,14 @@ def test_the_other_files_are_read_as_well(render, file, text, said):
 CONFIRMED = {
     "nocloud": CLOUD + "disk_setup: {/dev/sdb: {overwrite: true}}\nfs_setup: [{device: /dev/sdb, overwrite: true}]",
     "ignition": IGN % ("storage", "disks", '{"device": "/dev/sdb", "wipeTable": true}'),
+    "preseed": "d-i partman-auto/method string regular\nd-i partman-auto/disk string /dev/sdb\n",
 }
 
 
 @pytest.mark.parametrize("kind", CONFIRMED)
 def test_a_confirmed_disk_is_wiped(render, kind):
     assert render(kind, {f"{kind}.j2": CONFIRMED[kind]}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": True}]})
-    assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": "true"}]})
+    assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": "yes"}]})
     assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sda", "confirm": True}]})
 
 
