@@ -56,7 +56,8 @@ def hosts(fleet: Fleet, network: Network) -> Iterator[str]:
     """The reservations on a network."""
     for card in reservations(fleet, network):
         # It never gives away its own address, and would take the master for a stranger.
-        yield "dhcp-host=" + (f"{card.mac},set:{card.plan},{card.ip},{card.name}" if card.plan else f"{card.mac},ignore")
+        # The dot keeps a name like 12, 2h or ignore from being read as something else; it is not sent.
+        yield "dhcp-host=" + (f"{card.mac},set:{card.plan},{card.ip},{card.name}." if card.plan else f"{card.mac},ignore")
 
 
 def _network(network: Network) -> Iterator[str]:

@@ -97,7 +97,7 @@ def fstab(server: str, settings: Settings) -> str:
     for share in settings.shared:
         access = "rw" if share.get("writable", True) else "ro"
         mount = share.get("mount", share["path"])
-        rows.append(f"{server}:{share['path']} {mount} nfs {access},vers=4.2,nofail,_netdev,x-systemd.mount-timeout=60 0 0")
+        rows.append(f"{server}:{share['path']} {mount} nfs {access},vers=4.2,nofail,_netdev,x-systemd.mount-timeout=300 0 0")
     return _lines(rows)
 
 

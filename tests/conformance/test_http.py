@@ -78,7 +78,7 @@ def answer(request: bytes) -> tuple[int, dict[str, str], bytes]:
     """The same for the bytes of a request."""
     with socket.create_connection((SERVER, 80), 10) as connection:
         connection.sendall(request)
-        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+        head, _gap, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
     status, *headers = head.decode().split("\r\n")
     return int(status.split()[1]), {name.lower(): value for name, value in (line.split(": ", 1) for line in headers)}, body
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet
 
 NETWORKS = {
@@ -47,7 +49,8 @@ CARDS = {
 }
 
 
-def made(networks=NETWORKS, nodes=NODES) -> _fleet.Fleet:
+def made(networks: Mapping | None = None, nodes: Mapping | None = None) -> _fleet.Fleet:
     """The fleet, or one like it."""
-    master = {"netboot_networks": networks, "netboot_profiles": PROFILES, "netboot_mac": MASTER}
+    nodes = NODES if nodes is None else nodes
+    master = {"netboot_networks": NETWORKS if networks is None else networks, "netboot_profiles": PROFILES, "netboot_mac": MASTER}
     return _fleet.parse({"head": master, **nodes}, nodes, "head", release=13)

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire
 from ansible_collections.bootyard.netboot.plugins.module_utils._bootchain import Request, decide
-from ansible_collections.bootyard.netboot.plugins.module_utils._dhcp import options
+from ansible_collections.bootyard.netboot.plugins.module_utils._dhcp import options, reservations
 from ansible_collections.bootyard.netboot.plugins.module_utils._dhcp_wire import ACK, DISCOVER, OFFER, REQUEST, Answer
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 #: What a ROM wants to know: of what the table may add to an answer, nothing but the boot server and file.
 WANTED = bytes([1, 3, 6, 12, 15, 26, 28, 42, 51, 54, 66, 67])
 #: Options that are about the network, the lease, or the exchange itself. 66 and 67 repeat fields of BOOTP.
-ORDINARY = {1, 12, 51, 53, 54, 58, 59, 66, 67}
+ORDINARY = {1, 51, 53, 54, 58, 59, 66, 67}
 
 
 def _addresses(data: bytes) -> tuple[str, ...]:
@@ -32,7 +32,8 @@ def _addresses(data: bytes) -> tuple[str, ...]:
 #: What goes with an address, and how it reads.
 READ = {
     **dict.fromkeys((3, 6, 28, 42), _addresses),
-    15: lambda data: (data.rstrip(b"\0").decode(),) if data else (),
+    # Names are the same in whatever case; Kea's are in lower.
+    **dict.fromkeys((12, 15), lambda data: (data.rstrip(b"\0").decode().lower(),) if data else ()),
     26: lambda data: (str(int.from_bytes(data, "big")),) if data else (),
 }
 #: How many questions wait for their answers at a time, and for how many seconds.
@@ -139,8 +140,10 @@ def _right(fleet: Fleet, question: Question) -> dict | None:
     told, network = decide(fleet, question.request), fleet.networks[question.request.network]
     if told is None:
         return None
-    lease = {"kind": OFFER if question.kind == DISCOVER else ACK, "address": _address(fleet, question.request), 51: network.lease_time}
+    address = _address(fleet, question.request)
+    lease = {"kind": OFFER if question.kind == DISCOVER else ACK, "address": address, 51: network.lease_time}
     said = {number: values for number, _name, values in options(network)}
+    said[12] = tuple(card.name.lower() for card in reservations(fleet, network) if card.ip == address)
     # Kea leaves most of these out where nobody asks.
     with_it = {number: said.get(number, ()) for number in READ} if question.wanted else {}
     return {**lease, "file": told.file, "next_server": told.next_server or "0.0.0.0", "options": dict(told.options), **with_it}
