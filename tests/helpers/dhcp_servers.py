@@ -10,6 +10,18 @@ import daemons
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire, _dnsmasq, _isc, _kea, _services
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
+#: What the units of the servers do before they start them.
+PREPARE = """
+rm -rf /run/kea
+mkdir -p -m 750 /run/kea /var/lib/kea
+touch /var/lib/dhcp/dhcpd.leases
+chown -R nobody /var/lib/dhcp
+"""
+#: The rights that dhcpd has in its unit.
+UNPRIVILEGED = (
+    "setpriv --reuid=nobody --regid=nogroup --clear-groups --inh-caps=+net_raw,+net_bind_service --ambient-caps=+net_raw,+net_bind_service"
+)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -31,8 +43,7 @@ class Server:
     def serve(self, machine: daemons.Machine, fleet: Fleet, change: Callable[[str], str] = str) -> daemons.Daemon:
         """Start it with a fleet's configuration, and wait until it answers a node."""
         self.configure(machine, fleet, change)
-        machine.run("sh", "-c", "rm -rf /run/kea && mkdir -p /run/kea /var/lib/kea")  # as its unit does
-        machine.write("/var/lib/dhcp/dhcpd.leases", "")
+        machine.run("sh", "-euc", PREPARE)
         daemon = machine.start(*self.start)
         node = fleet.present[0]
         interface = fleet.networks[node.network].interface
@@ -68,7 +79,7 @@ SERVERS = {
             "isc",
             lambda fleet: {"/etc/dhcp/dhcpd.conf": _isc.config(fleet)},
             {"/etc/dhcp/dhcpd.conf": ("dhcpd", "-t", "-cf", "%s")},
-            tuple(shlex.split("dhcpd -4 -f -d --no-pid -cf /etc/dhcp/dhcpd.conf eth1 eth2 eth3")),
+            tuple(shlex.split(f"{UNPRIVILEGED} dhcpd -4 -f -d --no-pid -cf /etc/dhcp/dhcpd.conf eth1 eth2 eth3")),
         ),
     )
 }

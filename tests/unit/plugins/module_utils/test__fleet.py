@@ -290,7 +290,7 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
         if "/by-mac/" in path:
             assert [line.split()[0] for line in text.splitlines()[1:]] == ["linux", "initrd", "boot"]
     assert list(_dnsmasq.hosts(fleet, fleet.networks["lab"])) == [
-        f"dhcp-host={_fleet.canonical_mac(mac)},set:lab/debian-nfs/auto,10.0.33.11,{name}"
+        f"dhcp-host={_fleet.canonical_mac(mac)},set:lab/debian-nfs/auto,10.0.33.11,{name}."
     ]
     assert [line for line in _isc.config(fleet).splitlines() if line.lstrip().startswith("host ")] == [
         f'  host {name} {{ hardware ethernet {_fleet.canonical_mac(mac)}; fixed-address 10.0.33.11; option host-name "{name}"; }}'
