@@ -9,11 +9,7 @@ author: Bootyard contributors (@bootyard)
 short_description: Questions to the DHCP server and their right answers
 version_added: 1.0.0
 description: Returns the C(probe) of M(bootyard.netboot.service_files) for the first and the last node of each network; nothing when there is none.
-options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
+extends_documentation_fragment: bootyard.netboot.fleet
 """
 
 EXAMPLES = r"""

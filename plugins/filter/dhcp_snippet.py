@@ -12,11 +12,8 @@ description:
   - Returns what makes a DHCP server that this collection does not manage tell machines what to boot.
   - RouterOS and the forms of OPNsense cannot tell nodes from other machines, and say the same to all.
 positional: server
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   server:
     description: The server.
     type: str

@@ -9,11 +9,7 @@ author: Bootyard contributors (@bootyard)
 short_description: The fleet as a configuration of ISC's DHCP server
 version_added: 1.0.0
 description: Returns the text of C(dhcpd.conf), one line a reservation.
-options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
+extends_documentation_fragment: bootyard.netboot.fleet
 """
 
 EXAMPLES = r"""

@@ -10,11 +10,8 @@ short_description: The fleet as a configuration of dnsmasq
 version_added: 1.0.0
 description: Returns the text of C(dnsmasq.conf), one line a reservation.
 positional: tftp_root
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   tftp_root:
     description: Directory that dnsmasq serves by TFTP; none if it is empty.
     type: str

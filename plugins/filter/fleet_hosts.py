@@ -9,11 +9,7 @@ author: Bootyard contributors (@bootyard)
 short_description: The names of the fleet as lines of a hosts file
 version_added: 1.0.0
 description: The master and every node, each with its domain where it has one.
-options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
+extends_documentation_fragment: bootyard.netboot.fleet
 """
 
 EXAMPLES = r"""

@@ -10,15 +10,8 @@ short_description: The GRUB configuration of every node that has a root
 version_added: 1.0.0
 description: Returns the configuration that GRUB begins with, and one for each network card of each node that has a root.
 positional: roots, directory
+extends_documentation_fragment: [bootyard.netboot.fleet, bootyard.netboot.fleet.roots]
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
-  roots:
-    description: The roots by node name, as M(bootyard.netboot.node_roots) returns them.
-    type: dict
-    required: true
   directory:
     description: The TFTP server's root.
     type: str

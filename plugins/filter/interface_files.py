@@ -10,11 +10,8 @@ short_description: The master's addresses as files of its network manager
 version_added: 1.0.0
 description: Gives each dedicated interface the master's address on its network.
 positional: manager
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   manager:
     description: Who reads the files.
     type: str

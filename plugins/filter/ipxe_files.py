@@ -10,15 +10,8 @@ short_description: The iPXE scripts of every machine
 version_added: 1.0.0
 description: Returns the script that every iPXE begins with, one for each node by each of its MACs and its UUID, and one for all other machines.
 positional: roots, directory, menu, replace_rom
+extends_documentation_fragment: [bootyard.netboot.fleet, bootyard.netboot.fleet.roots]
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
-  roots:
-    description: The roots by node name, as M(bootyard.netboot.node_roots) returns them.
-    type: dict
-    required: true
   directory:
     description: The HTTP server's root.
     type: str

@@ -9,11 +9,7 @@ author: Bootyard contributors (@bootyard)
 short_description: The fleet as a configuration of Kea's DHCPv4 server
 version_added: 1.0.0
 description: Returns the text of C(kea-dhcp4.conf), one line a reservation.
-options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
+extends_documentation_fragment: bootyard.netboot.fleet
 """
 
 EXAMPLES = r"""

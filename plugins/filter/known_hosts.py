@@ -10,15 +10,7 @@ short_description: The SSH host keys of the nodes
 version_added: 1.0.0
 description: Returns the text of an ssh_known_hosts file, so that the first login to a node asks nothing.
 positional: roots
-options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
-  roots:
-    description: The roots by node name, as M(bootyard.netboot.node_roots) returns them.
-    type: dict
-    required: true
+extends_documentation_fragment: [bootyard.netboot.fleet, bootyard.netboot.fleet.roots]
 """
 
 EXAMPLES = r"""

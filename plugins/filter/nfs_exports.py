@@ -10,15 +10,8 @@ short_description: The exports of all roots and shared directories
 version_added: 1.0.0
 description: Each root is exported to the address of its node alone, each shared directory to all networks.
 positional: roots, server, shared
+extends_documentation_fragment: [bootyard.netboot.fleet, bootyard.netboot.fleet.roots]
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
-  roots:
-    description: The roots by node name, as M(bootyard.netboot.node_roots) returns them.
-    type: dict
-    required: true
   server:
     description: The NFS server that reads the files.
     type: str

@@ -10,11 +10,8 @@ short_description: The fleet as a configuration of nginx
 version_added: 1.0.0
 description: Returns the text of a file in C(conf.d) that serves a directory to the networks of the fleet, and no other network.
 positional: directory
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   directory:
     description: The HTTP server's root.
     type: str

@@ -10,11 +10,8 @@ short_description: A question to nginx and its right answer
 version_added: 1.0.0
 description: Returns the C(probe) of M(bootyard.netboot.service_files) that only a server with the printed configuration satisfies.
 positional: directory
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   directory:
     description: The HTTP server's root.
     type: str

@@ -10,11 +10,8 @@ short_description: The nodes as M(bootyard.netboot.node_roots) takes them
 version_added: 1.0.0
 description: Leaves out nodes that have no root here, absent ones and, with a selection, those that were not selected.
 positional: selected
+extends_documentation_fragment: bootyard.netboot.fleet
 options:
-  _input:
-    description: The fleet, from P(bootyard.netboot.fleet#filter).
-    type: dict
-    required: true
   selected:
     description: Names of the nodes to return; all of them when it is empty.
     type: list

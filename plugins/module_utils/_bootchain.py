@@ -91,12 +91,10 @@ def answers(fleet: Fleet, plan: Plan) -> Iterator[tuple[Client, Answer]]:
 def answer(fleet: Fleet, plan: Plan, client: Client) -> Answer:
     """What a client of that kind is told if it follows that plan."""
     network = fleet.networks[plan.network]
-    # Beside the site's own server, clients tell a boot server by its class (PXE 2.1, "Proxy DHCP").
-    echo = {60: (client.vendor or PXE).encode()} if network.mode == "proxy" else {}
     if plan.boot == "local":
         return Answer(f"{client.title}: its profile boots the local disk")
-    if client.name == "rpi":
-        return Answer(f"{client.title}: it asks the TFTP server for files of its own", "", network.address, {**client.options, **echo})
+    if client.name == "rpi" and network.mode == "own":
+        return Answer(f"{client.title}: it asks the TFTP server for files of its own", "", network.address, client.options)
     able = LOADERS_OF.get(plan.boot, ("ipxe",))
     runs = {loader: _binary(plan, file) for loader, file in client.files.items() if loader in able}
     there = {loader: file for loader, file in runs.items() if file == SCRIPT or file in fleet.binaries}
@@ -109,7 +107,10 @@ def answer(fleet: Fleet, plan: Plan, client: Client) -> Answer:
         why += f", as there is no {plan.loader} for it"
     file = there[loader]
     path = f"http://{network.address}/{file}" if file == SCRIPT or client.over_http else f"/{file}"
-    options = {**client.options, **echo, **(plan.options if loader == "pxelinux" else {})}
+    options = {**client.options, **(plan.options if loader == "pxelinux" else {})}
+    if network.mode == "proxy":
+        # Clients tell a boot server by its class (PXE 2.1, "Proxy DHCP"), and dnsmasq has no room for more.
+        options = {60: (client.vendor or PXE).encode()}
     return Answer(why, path, network.address, options)
 
 

@@ -98,7 +98,7 @@ IMAGE_FORMS = ("directory", "squashfs")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
-_INTERFACE = re.compile(r"[^\s/:]{1,15}")
+_INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
 _KERNEL_ARG = re.compile(r"[!-~]+")
 _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
 _PATH = re.compile(r"(?:/[^\s/]+)+")
@@ -411,7 +411,7 @@ def parse(
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
-    _shared(faults, master, profiles, nodes)
+    _shared(faults, master, networks, profiles, nodes)
     nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
@@ -477,7 +477,7 @@ def _network(faults, master, name, spec, interfaces, fallback) -> Network | None
     if domain and not _DOMAIN.fullmatch(str(domain)):
         faults.add(master, f"{where}.domain", domain, "is no domain name; write labels of letters, digits and dashes with dots between")
     mtu = _number(faults, master, f"{where}.mtu", spec.get("mtu"), 68, 65535)
-    lease = _number(faults, master, f"{where}.lease_time", _given(spec, "lease_time", 3600), 60, 2**32 - 2)
+    lease = _number(faults, master, f"{where}.lease_time", _given(spec, "lease_time", 3600), 120, 2**32 - 2)  # dnsmasq grants no less
     unknown = _choice(faults, master, f"{where}.unknown", spec.get("unknown", "address"), UNKNOWN_POLICIES)
     mode = _choice(faults, master, f"{where}.mode", spec.get("mode", "own"), MODES)
     if mode == "own" and unknown == "boot" and not spec.get("pool"):
@@ -861,13 +861,16 @@ def _unique(faults, master, master_macs, networks, nodes) -> None:
                 faults.add(node.name, variable, value, f"is {owner}'s too; every machine needs its own")
 
 
-def _shared(faults, master, profiles, nodes) -> None:
-    """A PXELINUX configuration that nodes share has one master's address in it."""
+def _shared(faults, master, networks, profiles, nodes) -> None:
+    """A PXELINUX configuration that nodes share has one master's address in it, and a DHCP option of the master leads to it."""
     for profile in profiles.values():
-        used = {node.network for node in nodes if node.profile == profile.name and node.network}
-        if profile.pxelinux_config and len(used) > 1 and "://" not in profile.kernel:
-            where = f"netboot_profiles.{profile.name}.pxelinux_config"
+        used = {node.network for node in nodes if node.profile == profile.name and node.network} if profile.pxelinux_config else set()
+        where = f"netboot_profiles.{profile.name}.pxelinux_config"
+        if len(used) > 1 and "://" not in profile.kernel:
             faults.add(master, where, profile.pxelinux_config, f"is one file for {_names(used)}; give each network a profile of its own")
+        for name in sorted(used):
+            if networks[name].mode == "proxy":
+                faults.add(master, where, profile.pxelinux_config, f"cannot be told on {name}, where another server gives the addresses")
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

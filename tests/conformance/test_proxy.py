@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire
 from ansible_collections.bootyard.netboot.plugins.module_utils._bootchain import decide
-from dhcp_fleet import CARDS, NETWORKS, made
+from dhcp_fleet import CARDS, NETWORKS, NODES, made
 from dhcp_questions import Difference, ask, disagreements, of_machine
 from dhcp_servers import SERVERS
 
@@ -19,7 +19,9 @@ PROMPT = b"\x06\x01\x08\x0a\x05\x00boot\xff"
 
 
 def fleet_with(unknown):
-    return made({**NETWORKS, "lab": {**PROXY, "unknown": unknown}})
+    # Its channel cannot be told there.
+    stable = {**NODES["stable"], "netboot_profile": "http"}
+    return made({**NETWORKS, "lab": {**PROXY, "unknown": unknown}}, {**NODES, "stable": stable})
 
 
 def asked():

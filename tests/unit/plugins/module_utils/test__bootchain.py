@@ -149,6 +149,7 @@ def test_beside_the_site_s_server_nothing_is_said_but_boot_files(inventory):
     assert dict(decide(fleet, asks(16, vendor="HTTPClient")).options) == {60: b"HTTPClient"}
     assert decide(fleet, asks(0, mac=STRANGER)) is None
     assert decide(fleet, asks(255)) is None
+    assert decide(fleet, asks(41)) is None
     everyone = inventory({"mode": "proxy", "pool": None, "unknown": "boot"}).parse()
     assert decide(everyone, asks(0, mac=STRANGER)).file == "/undionly.kpxe"
 

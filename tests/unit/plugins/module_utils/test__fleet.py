@@ -112,7 +112,8 @@ NETWORK_FAULTS = {
     "name server that is no address": ({"dns": "dns.example"}, "dns"),
     "domain that is no name": ({"domain": "lab_;"}, "domain"),
     "tiny MTU": ({"mtu": 12}, "mtu"),
-    "lease of a second": ({"lease_time": 1}, "lease_time"),
+    "lease of a minute": ({"lease_time": 60}, "lease_time"),
+    "an interface that is a list": ({"interface": "eth1,eth0"}, "interface"),
     "unknown policy": ({"unknown": "ask"}, "unknown"),
     "strangers to boot without addresses": ({"unknown": "boot", "pool": None}, "unknown"),
     "unknown mode": ({"mode": "relay"}, "mode"),
@@ -220,6 +221,8 @@ def test_what_nodes_share_in_one_file_is_the_same_for_all(inventory):
     two = inventory(netboot_profiles=profiles).node("node1", netboot_profile="p").node("node2", netboot_profile="p", netboot_ip="10.0.34.9")
     two.hosts["head"]["netboot_networks"]["more"] = {"cidr": "10.0.34.0/24", "address": "10.0.34.1", "interface": "eth1"}
     assert two.faults() == [("head", "netboot_profiles.p.pxelinux_config", "pxelinux.cfg/stable")]
+    beside = inventory({"mode": "proxy", "pool": None}, netboot_profiles=profiles).node("node1", netboot_profile="p")
+    assert beside.faults() == [("head", "netboot_profiles.p.pxelinux_config", "pxelinux.cfg/stable")]
 
 
 def test_a_loader_that_cannot_be_is_a_fault_of_the_node(inventory):
@@ -395,7 +398,7 @@ def test_a_fleet_survives_the_way_through_ansible(data):
         "pool": data.draw(st.sampled_from([None, "10.0.33.20-10.0.33.30", ["10.0.33.2", "10.0.33.9"]])),
         "dns": data.draw(st.sampled_from([None, "10.0.33.1", ["10.0.33.1", "192.0.2.53"]])),
         "mtu": data.draw(st.none() | st.integers(68, 65535)),
-        "lease_time": data.draw(st.integers(60, 2**32 - 2)),
+        "lease_time": data.draw(st.integers(120, 2**32 - 2)),
         "unknown": data.draw(st.sampled_from(["address", "ignore"])),
     }
     hosts = {"head": {"netboot_networks": {"lab": network}, "netboot_mac": unique[-1].hex()}}
