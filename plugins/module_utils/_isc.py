@@ -30,6 +30,8 @@ def config(fleet: Fleet) -> str:
         "ddns-update-style none;",
         # ROM, boot loader and initramfs of one machine send three client identifiers; its MAC is who it is.
         "ignore-client-uids true;",
+        # Who asks again soon is told the whole lease time, not what is left of it.
+        "dhcp-cache-threshold 0;",
         *definitions(),
         *(line for network in networks(fleet) for line in _subnet(fleet, network)),
         *groups(fleet),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import ipaddress
+import time
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp, _fleet, _services
-from dhcp_fleet import CARDS, MASTER, NETWORKS, PROFILES, made
+from dhcp_fleet import CARDS, MASTER, NETWORKS, PROFILES, STRANGER, made
 from dhcp_questions import disagreements, of_machine
 from dhcp_servers import SERVERS
 from hypothesis import HealthCheck, Phase, given, settings
@@ -29,6 +30,16 @@ def test_every_kind_of_machine_is_told_what_the_table_says(machine, name, count)
     SERVERS[name].serve(machine, fleet)
     asked = list(questions(name))
     count(f"{name} on {machine.suite}", len(asked), disagreements(fleet, asked))
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_stranger_who_asks_again_is_told_the_whole_lease_time(machine, name):
+    fleet = made()
+    SERVERS[name].serve(machine, fleet)
+    asked = list(of_machine("offices", STRANGER))
+    assert not disagreements(fleet, asked)
+    time.sleep(2)
+    assert not disagreements(fleet, asked)
 
 
 @pytest.mark.parametrize("name", SERVERS)
