@@ -11,7 +11,7 @@ version_added: 1.0.0
 description:
   - Follows each machine hop by hop - what it sends, what it is told and by which rule, every file that it fetches - to its kernel and its root.
   - Files are looked up on the master, where they are published, with their size and SHA-256.
-  - A machine that cannot come to its kernel, because a file or a root is missing, is a broken chain, and the module fails.
+  - A machine that cannot come to its kernel, because a file or a root is missing, is a broken chain. It is told in RV(broken), the module does not fail.
 options:
   fleet:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
@@ -60,6 +60,8 @@ EXAMPLES = r"""
   bootyard.netboot.boot_chain_info:
     fleet: "{{ netboot_fleet }}"
     details: false
+  register: explained
+  failed_when: explained.broken != []
 
 - name: Ask what a machine would do that is in no inventory
   bootyard.netboot.boot_chain_info:
@@ -86,7 +88,7 @@ counts:
   returned: always
   type: dict
 broken:
-  description: Every broken chain in one line, the first fifty.
+  description: Every broken chain in one line; after fifty, how many more there are.
   returned: always
   type: list
   elements: str
@@ -134,12 +136,10 @@ def main():
         counts[chain.status] += 1
         broken += [chain.line()] if chain.status == _explain.BROKEN else []
         chains += [chain] if options["details"] else []
-    result = {"counts": counts, "broken": broken[:MOST]}
+    more = [f"and {len(broken) - MOST} more"] if len(broken) > MOST else []
+    result = {"counts": counts, "broken": broken[:MOST] + more}
     if options["details"]:
         result |= {"chains": [chain.to_dict() for chain in chains], "text": [line for chain in chains for line in chain.lines()]}
-    if broken:
-        more = [f"and {len(broken) - MOST} more"] if len(broken) > MOST else []
-        module.fail_json(msg="\n".join(["Some machines would not boot:", *broken[:MOST], *more]), **result)
     module.exit_json(**result)
 
 
