@@ -16,7 +16,7 @@ from antsibull_docs_parser.parser import Context, parse
 
 COLLECTION = "bootyard.netboot"
 REFERENCE = Path(__file__).resolve().parents[1] / "docs/reference"
-KINDS = {"role": "Roles", "module": "Modules", "filter": "Filters"}
+KINDS = {"role": "Roles", "module": "Modules", "filter": "Filters", "inventory": "Inventories"}
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->"
 
 

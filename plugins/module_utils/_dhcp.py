@@ -81,7 +81,7 @@ def probe(fleet: Fleet) -> dict[str, Any]:
     questions = []
     for network in networks(fleet):
         here = [node for node in fleet.present if node.network == network.name]
-        for node in dict.fromkeys([*here[:1], *here[-1:]]):
+        for node in {node.name: node for node in (*here[:1], *here[-1:])}.values():
             told = decide(fleet, Request(network.name, node.macs[0], (0,), PXE))
             if told is not None:
                 address = "0.0.0.0" if network.mode == "proxy" else node.ip

@@ -10,8 +10,10 @@ C(FleetError) that lists every fault it found, so that an operator mends an inve
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import difflib
+import hashlib
 import ipaddress
 import json
 import re
@@ -20,6 +22,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import _profiles as _tables
+from ._artefacts import RECIPE_KEYS, WORD
 from ._loaders import BINARIES, LOADERS
 
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
@@ -31,7 +35,14 @@ NODE_VARIABLES = frozenset(
         "netboot_profile",
         "netboot_loader",
         "netboot_kernel_args",
+        "netboot_channel",
+        "netboot_memory",
+        "netboot_template",
         "netboot_vars",
+        "netboot_vars_group",
+        "netboot_vars_common",
+        "netboot_disks",
+        "netboot_containers",
         "netboot_state",
         "netboot_bmc",
     ]
@@ -41,7 +52,10 @@ MASTER_VARIABLES = frozenset(
         "netboot_networks",
         "netboot_profiles",
         "netboot_images",
+        "netboot_artefacts",
         "netboot_binaries",
+        "netboot_config_secret",
+        "netboot_config_life",
         "netboot_masters",
         "netboot_slaves",
         "netboot_select",
@@ -58,19 +72,28 @@ MODES = ("own", "proxy")
 UNKNOWN_POLICIES = ("address", "boot", "ignore")
 BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
 
-#: Profiles and images that exist without being written down; an inventory adds to them or replaces them by name.
-DEFAULT_PROFILES: dict[str, dict[str, Any]] = {
-    "debian-nfs": {"boot": "nfs", "image": "debian-12"},
-    "local": {"boot": "local"},
-}
 #: The keys of a profile, by its kind.
+_CONFIG_KEYS = {"config", "template", "ignition"}
+_FILE_KEYS = {"kernel", "initrd", "pxelinux_config", "pxelinux_prefix", "image", "artefacts", "channel"}
 _PROFILE_KEYS = {
-    "nfs": {"boot", "loader", "kernel_args", "image"},
-    "http": {"boot", "loader", "kernel_args", "kernel", "initrd", "pxelinux_config", "pxelinux_prefix"},
-    "local": {"boot"},
+    "nfs": {"boot", "loader", "kernel_args", "memory", "image", *_CONFIG_KEYS},
+    "http": {"boot", "loader", "kernel_args", "memory", *_FILE_KEYS, *_CONFIG_KEYS},
+    "local": {"boot", *_CONFIG_KEYS},
 }
-DEFAULT_IMAGES: dict[str, dict[str, Any]] = {"debian-12": {"suite": "bookworm"}, "debian-13": {"suite": "trixie"}}
-IMAGE_KEYS = frozenset(["suite", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
+#: The kinds of configuration, and the files that each consists of. C(config) is what a plain template makes.
+CONFIG_KINDS = {
+    "nocloud": ("config", "meta-data", "vendor-data", "network-config"),
+    "ignition": ("config",),
+    "coreos": ("config",),
+    "rancher": ("config",),
+    "preseed": ("config",),
+    "talos": ("config",),
+}
+IGNITION_SPECS = ("3.0.0", "3.1.0", "3.2.0", "3.3.0", "3.4.0", "3.5.0", "3.6.0")
+#: Releases whose cloud-init takes a URL only under the old name of its data source.
+_NOCLOUD_NET = frozenset(["buster", "bullseye", "bookworm", "focal", "jammy"])
+IMAGE_KEYS = frozenset(["suite", "form", "arch", "mirror", "components", "packages", "extra_packages", "kernel_package"])
+IMAGE_FORMS = ("directory", "squashfs")
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -81,6 +104,10 @@ _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}
 _PATH = re.compile(r"(?:/[^\s/]+)+")
 #: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
 _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
+#: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
+_TOKEN = re.compile(r"(?<!\$)\{([a-z]+(?:_[a-z]+)*)\}")
+TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
 #: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).
 _NOT_PASSED = {"ipxe": re.compile(r"\$\{.*\}|^(?:\|\||&&|;)$|^#"), "grub": re.compile(r"[\\'\"]"), "pxelinux": re.compile(r"(?!)")}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -135,7 +162,9 @@ class Network:
 class Profile:
     """How a kind of node boots: an image as its NFS root, a kernel over HTTP, or its local disk.
 
-    C(kernel) and C(initrd) are URLs or paths below the HTTP root; the other fields of a kind are empty.
+    C(kernel) and C(initrd) are URLs or paths below the HTTP root, C(image) or C(artefacts) name what has them if it is made here;
+    C(memory) is the least RAM in MiB. The other fields of a kind are empty. C(config) is the kind
+    of configuration that its nodes fetch, C(templates) names what makes each of its files, C(ignition) is Ignition's spec.
     """
 
     name: str
@@ -147,6 +176,11 @@ class Profile:
     initrd: tuple[str, ...] = ()
     pxelinux_config: str = ""
     pxelinux_prefix: str = ""
+    artefacts: tuple[str, ...] = ()
+    memory: int = 0
+    config: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    ignition: str = "3.3.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +206,8 @@ class Node:
     kernel_args: tuple[str, ...] = ()
     state: str = "present"
     bmc: Bmc | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +215,8 @@ class Fleet:
     """All that the master serves. Names are unique; every node's network, profile and image exists.
 
     C(binaries) are the boot loader files that this master can publish: by name, C(path) with C(package) where Debian has
-    it, or C(src) with C(sha256) where the operator brings it.
+    it, or C(src) with C(sha256) where the operator brings it. C(artefacts) are the recipes of L(_artefacts) that the profiles of
+    its nodes need.
     """
 
     master: str
@@ -189,6 +226,7 @@ class Fleet:
     images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     binaries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
+    artefacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _by_mac: Mapping[str, Node] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -216,9 +254,34 @@ class Fleet:
         """The boot loader that is asked for the node."""
         return node.loader or self.profiles[node.profile].loader
 
+    @property
+    def configured(self) -> tuple[Node, ...]:
+        """The served nodes that fetch a configuration."""
+        return tuple(node for node in self.present if self.profiles[node.profile].config)
+
+    def config_url(self, node: Node) -> str:
+        """Where the node fetches its configuration; what it gets there depends on its address. Empty without one."""
+        kind = self.profiles[node.profile].config
+        # cloud-init adds the names of its files to what ends with a slash (docs.cloud-init.io, NoCloud).
+        path = node.link + ("" if kind == "nocloud" else "config")
+        return f"http://{self.networks[node.network].address}/cloud/{path}" if kind else ""
+
     def kernel_args_of(self, node: Node) -> tuple[str, ...]:
-        """The kernel arguments that the inventory gives the node."""
-        return self.profiles[node.profile].kernel_args + node.kernel_args
+        """The kernel arguments that the inventory gives the node, with its own values in the place of tokens."""
+        args = self.profiles[node.profile].kernel_args + node.kernel_args
+        if not any("{" in arg for arg in args):
+            return args
+        suite = self.images.get(self.image_of(node), {}).get("suite")
+        url = self.config_url(node)
+        values = {
+            "config_url": url,
+            "datasource": f"{'nocloud-net' if suite in _NOCLOUD_NET else 'nocloud'};s={url}",
+            "ip": node.ip,
+            "mac": node.macs[0],
+            "master": self.networks[node.network].address,
+            "node": node.name,
+        }
+        return tuple(_TOKEN.sub(lambda token: values[token[1]], arg) for arg in args)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as Ansible variables and JSON hold it; L(from_dict) is its inverse.
@@ -232,7 +295,8 @@ class Fleet:
             "networks": {name: _plain(network) for name, network in self.networks.items()},
             "profiles": {name: _plain(profile) for name, profile in self.profiles.items()},
             "images": {name: dict(image) for name, image in self.images.items()},
-            "images_in_use": sorted({self.image_of(node) for node in self.rooted}),
+            "images_in_use": sorted({self.image_of(node) for node in self.present} - {""}),
+            "artefacts": {name: dict(recipe) for name, recipe in self.artefacts.items()},
             "binaries": {name: dict(binary) for name, binary in self.binaries.items()},
             "present": [node.name for node in self.present],
             "rooted": [node.name for node in self.rooted],
@@ -251,6 +315,7 @@ class Fleet:
             images={name: dict(item) for name, item in data["images"].items()},
             binaries={name: dict(item) for name, item in data["binaries"].items()},
             nodes=tuple(_record(Node, item) for item in json.loads(data["nodes"])),
+            artefacts={name: dict(recipe) for name, recipe in data["artefacts"].items()},
         )
 
 
@@ -294,7 +359,7 @@ class _Faults(list):
     """Collects faults; C(add) returns None so that a parser can end with it."""
 
     def add(self, host: str, variable: str, value: Any, right: str) -> None:
-        self.append(Fault(str(host), variable, _bare(value), right))
+        self.append(Fault(str(host), variable, bare(value), right))
 
 
 def parse(
@@ -305,13 +370,15 @@ def parse(
     interface: str | None = None,
     absent: Iterable[str] = (),
     release: int = 12,
+    now: float = 0,
 ) -> Fleet:
     """The fleet that an inventory describes.
 
     C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
     C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
     None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
-    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian.
+    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian. C(now), in seconds since
+    1970, decides until when links to configurations live.
 
     Raises C(FleetError) with every fault of the whole inventory.
     """
@@ -319,7 +386,12 @@ def parse(
     common = hosts[master]
     networks = _networks(faults, master, common, interfaces, interface)
     images = _images(faults, master, common)
-    profiles = _profiles(faults, master, common, images)
+    own = _mapping(faults, master, "netboot_profiles", common)
+    specs, words = {**_tables.PROFILES, **own}, {"release": str(release)}
+    recipes = _recipes(faults, master, common)
+    # Those that are there from the start are for whoever boots them, not to be offered to everybody.
+    wanted = {_profile_of(hosts[name]) for name in slaves} | {str(name) for name in own}
+    profiles, needed = _profiles(faults, master, specs, sorted(wanted), images, recipes, words)
     binaries = _binaries(faults, master, common, release)
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
@@ -335,14 +407,17 @@ def parse(
     gone = set(absent)
     nodes = []
     for name in sorted(set(slaves), key=natural):
-        node = _node(faults, name, hosts[name], subnets, profiles, gone, master)
+        node = _node(faults, name, hosts[name], subnets, profiles, specs, gone, master)
         if node:
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
     _shared(faults, master, networks, profiles, nodes)
+    nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
-    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes))
+    booted = {name for node in nodes if node.state == "present" for name in profiles[node.profile].artefacts}
+    artefacts = {name: needed[name] for name in sorted(booted)}
+    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes), artefacts)
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
@@ -483,7 +558,7 @@ def _pool(faults, master, where, value, cidr, taken) -> tuple[str, str] | None:
 
 def _images(faults, master, common) -> dict[str, dict[str, Any]]:
     images = {}
-    for name, spec in {**DEFAULT_IMAGES, **_mapping(faults, master, "netboot_images", common)}.items():
+    for name, spec in {**_tables.IMAGES, **_mapping(faults, master, "netboot_images", common)}.items():
         where = f"netboot_images.{name}"
         if not _NAME.fullmatch(str(name)):
             faults.add(master, where, name, "name an image with letters, digits, dots and dashes")
@@ -491,24 +566,93 @@ def _images(faults, master, common) -> dict[str, dict[str, Any]]:
             faults.add(master, where, spec, "say which Debian release it holds, like {suite: bookworm}")
         else:
             _known_keys(faults, master, where, spec, IMAGE_KEYS)
-            images[str(name)] = _bare(spec)
+            _choice(faults, master, f"{where}.form", spec.get("form", "directory"), IMAGE_FORMS)
+            images[str(name)] = bare(spec)
     return images
 
 
-def _profiles(faults, master, common, images) -> dict[str, Profile]:
-    profiles = {}
-    for name, spec in {**DEFAULT_PROFILES, **_mapping(faults, master, "netboot_profiles", common)}.items():
+def _recipes(faults, master, common) -> dict[str, dict[str, Any]]:
+    """Where artefacts come from; what the inventory says of one is laid over what is known of it."""
+    own = _mapping(faults, master, "netboot_artefacts", common)
+    recipes = {name: dict(recipe) for name, recipe in _tables.ARTEFACTS.items()}
+    for name, spec in own.items():
+        where = f"netboot_artefacts.{name}"
+        if not WORD.fullmatch(str(name)):
+            faults.add(master, where, name, "name an artefact with letters, digits, dots and dashes")
+            continue
+        if not isinstance(spec, Mapping):
+            faults.add(
+                master, where, spec, "is no mapping; write {url: https://example.com/os/, version: '1.0', files: {vmlinuz: vmlinuz}}"
+            )
+            continue
+        _known_keys(faults, master, where, spec, RECIPE_KEYS)
+        recipe = recipes[str(name)] = {**recipes.get(str(name), {}), **bare(spec)}
+        if len(recipe.keys() & {"url", "stream", "package"}) != 1:
+            faults.add(master, where, spec, "say where it is from: url, stream or package, and only one of them")
+        elif "url" in recipe and ("version" in recipe) == ("index" in recipe):
+            faults.add(master, where, spec, "say which version: version, or index and pattern")
+        for key in ("files", "links"):
+            names = recipe.get(key, {})
+            if not isinstance(names, Mapping) or (key == "files" and not names):
+                faults.add(master, f"{where}.{key}", names, "is no mapping of names; write {vmlinuz: NAME}")
+                continue
+            for word in names:
+                if not WORD.fullmatch(_tables.filled(str(word), {"channel": "x", "release": "x"})):
+                    faults.add(master, f"{where}.{key}", word, "is no name of a file; use letters, digits, dots and dashes")
+    return recipes
+
+
+def _profile_of(host) -> str:
+    """The name of the profile that a host follows: with a channel of its own, one that differs in nothing but that."""
+    channel = host.get("netboot_channel")
+    return f"{host.get('netboot_profile', 'debian-nfs')}{f'@{channel}' if channel else ''}"
+
+
+def _profiles(faults, master, specs, wanted, images, recipes, words) -> tuple[dict[str, Profile], dict[str, Any]]:
+    """The profiles that are wanted, as NAME or NAME@CHANNEL, and the recipes of the artefacts that they need."""
+    profiles, needed = {}, {}
+    for full in wanted:
+        name, _, channel = full.partition("@")
         where = f"netboot_profiles.{name}"
-        if not _NAME.fullmatch(str(name)):
+        spec = specs.get(name)
+        if name not in specs:
+            continue  # the node that wants it is told
+        if not _NAME.fullmatch(name):
             faults.add(master, where, name, "name a profile with letters, digits, dots and dashes")
             continue
         if not isinstance(spec, Mapping):
             faults.add(master, where, spec, "is no mapping; write {boot: nfs, image: debian-12}")
             continue
+        channel = channel or _tables.filled(str(spec.get("channel") or ""), words)
+        if channel and not WORD.fullmatch(channel):
+            faults.add(master, "netboot_channel", channel, "is no word of letters, digits, dots and dashes, like stable")
+            continue
+        if not channel and _tables.has(bare(spec), "channel"):
+            continue
+        spec = _tables.filled(bare(spec), {**words, "channel": channel})
         boot = _choice(faults, master, f"{where}.boot", spec.get("boot"), _PROFILE_KEYS)
         if boot:
-            profiles[str(name)] = _profile(faults, master, where, Profile(str(name), boot), spec, images)
-    return profiles
+            profiles[full] = _profile(faults, master, where, Profile(full, boot), spec, images)
+            names, more = _needed(faults, master, where, spec, recipes, {**words, "channel": channel})
+            profiles[full] = dataclasses.replace(profiles[full], artefacts=names)
+            needed |= more
+    return profiles, needed
+
+
+def _needed(faults, master, where, spec, recipes, words) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The artefacts of a profile: those of a channel have its name in theirs."""
+    needed = {}
+    for name in _list(spec.get("artefacts")):
+        recipe = recipes.get(name)
+        if not recipe:
+            faults.add(master, f"{where}.artefacts", name, f"is not in netboot_artefacts; there are {_names(recipes)}")
+        elif not _tables.has(recipe, "channel"):
+            needed[name] = _tables.filled(recipe, words)
+        elif words["channel"]:
+            needed[f"{name}-{words['channel']}"] = _tables.filled(recipe, words)
+        else:
+            faults.add(master, f"{where}.channel", None, f"is missing: the artefact {name} is there by channel")
+    return tuple(needed), needed
 
 
 def _profile(faults, master, where, profile, spec, images) -> Profile:
@@ -516,11 +660,17 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
     changes: dict[str, Any] = {
         "loader": _loader(faults, master, f"{where}.loader", spec.get("loader", "auto"), profile.boot),
         "kernel_args": _kernel_args(faults, master, f"{where}.kernel_args", spec.get("kernel_args")),
+        "memory": _number(faults, master, f"{where}.memory", spec.get("memory"), 1, 2**24) or 0,
+        **_configuration(faults, master, where, spec),
     }
-    if profile.boot == "nfs":
+    if profile.boot == "nfs" or spec.get("image"):
         changes["image"] = str(spec.get("image"))
-        if spec.get("image") not in images:
-            faults.add(master, f"{where}.image", spec.get("image"), f"is not in netboot_images; there are {_names(images)}")
+        form = "directory" if profile.boot == "nfs" else "squashfs"
+        fitting = [name for name, image in images.items() if image.get("form", "directory") == form]
+        if spec.get("image") not in fitting:
+            faults.add(
+                master, f"{where}.image", spec.get("image"), f"is not in netboot_images with form: {form}; there are {_names(fitting)}"
+            )
     if profile.boot == "http":
         form = "give a path below /srv/http, like images/flatcar/vmlinuz, or an http:// URL"
         changes["kernel"] = _file(faults, master, f"{where}.kernel", spec.get("kernel"), form)
@@ -531,6 +681,58 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
                     faults, master, f"{where}.{key}", spec[key], "give a path below the TFTP root, like pxelinux.cfg/stable"
                 )
     return dataclasses.replace(profile, **changes)
+
+
+def _configuration(faults, master, where, spec) -> dict[str, Any]:
+    """The fields of a profile that say what its nodes fetch."""
+    if not spec.get("config"):
+        for key in ("template", "ignition"):
+            if spec.get(key):
+                faults.add(master, f"{where}.{key}", spec[key], f"has no use without config; choose {_names(CONFIG_KINDS, 'or')}")
+        return {}
+    kind = _choice(faults, master, f"{where}.config", spec["config"], CONFIG_KINDS) or ""
+    if kind != "ignition" and spec.get("ignition"):
+        faults.add(master, f"{where}.ignition", spec["ignition"], "is the spec of config: ignition and of no other kind")
+    return {
+        "config": kind,
+        "templates": _templates(faults, master, f"{where}.template", spec.get("template"), kind),
+        "ignition": _choice(faults, master, f"{where}.ignition", spec.get("ignition", "3.3.0"), IGNITION_SPECS),
+    }
+
+
+def _templates(faults, host, variable, value, kind) -> dict[str, str]:
+    """The template of each file; user-data is what others call the configuration."""
+    named = value if isinstance(value, Mapping) else {"config": value} if value else {}
+    found = {"config" if file == "user-data" else str(file): str(name) for file, name in named.items()}
+    for file, name in found.items():
+        if file not in CONFIG_KINDS.get(kind, ()):
+            faults.add(
+                host, variable, file, f"is no file of config: {kind or 'none'}; give the name of a template, or those of nocloud's files"
+            )
+        elif not _FILE.fullmatch(name) or "://" in name:
+            faults.add(host, variable, name, "is no template's name; give a path below one of cloud_config_templates")
+    return found
+
+
+def _linked(faults, master, common, nodes, now) -> list[Node]:
+    """The nodes with what nobody guesses of the URLs of their configurations, if that is asked for.
+
+    A run gives the links of the one before as long as those live for half of their time, lest each run change every node.
+    """
+    hours = _number(faults, master, "netboot_config_life", _given(common, "netboot_config_life", 24), 1, 8760)
+    secret = common.get("netboot_config_secret")
+    if not secret or not hours:
+        return nodes
+    if not _SECRET.fullmatch(str(secret)):
+        faults.add(
+            master, "netboot_config_secret", "(hidden)", "takes 20 or more letters, digits, dashes and underscores; make it at random"
+        )
+    half = hours * 1800
+    expires = (int(now) // half + 2) * half
+    # nginx proves it in this form (ngx_http_secure_link_module).
+    proofs = (hashlib.md5(f"{expires} {node.name} {secret}".encode(), usedforsecurity=False).digest() for node in nodes)
+    texts = (base64.urlsafe_b64encode(proof).decode().rstrip("=") for proof in proofs)
+    return [dataclasses.replace(node, link=f"{expires}/{text}/") for node, text in zip(nodes, texts, strict=True)]
 
 
 def _loader(faults, host, variable, value, boot) -> str:
@@ -557,7 +759,7 @@ def _binaries(faults, master, common, release) -> dict[str, dict[str, str]]:
     return binaries
 
 
-def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
+def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | None:
     for variable in host:
         if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
             close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
@@ -570,9 +772,15 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     state = "absent" if name in gone else _choice(faults, name, "netboot_state", host.get("netboot_state", "present"), STATES)
     macs = _macs(faults, name, host.get("netboot_mac"), required=state == "present")
     uuid = _uuid(faults, name, host.get("netboot_uuid"))
-    profile = str(host.get("netboot_profile", "debian-nfs"))
-    if profile not in profiles:
-        faults.add(name, "netboot_profile", profile, f"is not in netboot_profiles; there are {_names(profiles)}")
+    profile = _profile_of(host)
+    if profile.partition("@")[0] not in specs:
+        faults.add(name, "netboot_profile", profile.partition("@")[0], f"is not in netboot_profiles; there are {_names(specs)}")
+    elif host.get("netboot_channel") and not _tables.has(bare(specs[profile.partition("@")[0]]), "channel"):
+        faults.add(name, "netboot_channel", host["netboot_channel"], "has no use: its profile is the same in all channels")
+    elif profile not in profiles and "@" not in profile:
+        faults.add(name, "netboot_channel", None, f"is missing: {profile} is there in many versions; name one, like v1.13.0")
+    elif profile in profiles:
+        _enough_memory(faults, name, host.get("netboot_memory"), profiles[profile])
     ip = host.get("netboot_ip")
     network = None
     if ip is None and state == "absent":
@@ -586,7 +794,26 @@ def _node(faults, name, host, subnets, profiles, gone, master) -> Node | None:
     args = _kernel_args(faults, name, "netboot_kernel_args", host.get("netboot_kernel_args"))
     loader = _node_loader(faults, name, host.get("netboot_loader"), profiles.get(profile), args)
     bmc = _bmc(faults, name, host.get("netboot_bmc"))
-    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc)
+    kind = profiles[profile].config if profile in profiles else ""
+    templates = _templates(faults, name, "netboot_template", host.get("netboot_template"), kind) if profile in profiles else {}
+    if profile in profiles:
+        _tokens(faults, name, profiles[profile].kernel_args + args, kind)
+    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc, templates)
+
+
+def _enough_memory(faults, name, value, profile) -> None:
+    memory = _number(faults, name, "netboot_memory", value, 1, 2**24)
+    if memory and memory < profile.memory:
+        faults.add(name, "netboot_memory", memory, f"is less than {profile.name} needs: {profile.memory} MiB")
+
+
+def _tokens(faults, name, args, kind) -> None:
+    for arg in args:
+        for token in _TOKEN.findall(arg):
+            if token not in TOKENS:
+                faults.add(name, "netboot_kernel_args", arg, f"has a word in braces that stands for nothing; there are {_names(TOKENS)}")
+            elif (token == "config_url" and not kind) or (token == "datasource" and kind != "nocloud"):
+                faults.add(name, "netboot_kernel_args", arg, "needs a profile that has a configuration; give the profile its config")
 
 
 def _node_loader(faults, name, value, profile, args) -> str:
@@ -764,12 +991,12 @@ def _names(names: Iterable[Any], word: str = "and") -> str:
     return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} {word} {ordered[-1]}"
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """Plain Python data, whatever subclass of it Ansible handed in."""
     if isinstance(value, Mapping):
-        return {str(key): _bare(item) for key, item in value.items()}
+        return {str(key): bare(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_bare(item) for item in value]
+        return [bare(item) for item in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return str(value)

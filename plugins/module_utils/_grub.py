@@ -28,10 +28,10 @@ exit 1
 
 def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str) -> dict[str, str]:
     """The configurations by path, C(directory) being the TFTP server's root: one for each card of a node that has a root."""
-    payloads = {node: of_node(fleet, node, roots) for node in fleet.rooted}
+    payloads = [(node, of_node(fleet, node, roots)) for node in fleet.rooted]
     return {f"{directory}/grub/grub.cfg": _START} | {
         f"{directory}/grub/by-mac/{mac}.cfg": config(node, mac, payload.below("(tftp)/"))
-        for node, payload in payloads.items()
+        for node, payload in payloads
         if payload
         for mac in node.macs
     }

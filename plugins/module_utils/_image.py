@@ -10,10 +10,11 @@ import glob
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,8 +36,39 @@ MASKED = [
     "rpcbind.socket",
 ]
 
-#: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for NFS.
+#: initramfs-tools reads this while the kernel package is configured, so the initrd is built once and for its way of booting.
 INITRAMFS = "MODULES=netboot\nBOOT=nfs\nBUSYBOX=y\nCOMPRESS=zstd\n"
+
+#: A system in RAM is all cloud-init's: it has one source of data, no disk to grow into, and no locale to generate.
+CLOUD = "datasource_list: [NoCloud, None]\nresize_rootfs: false\ngrowpart: {mode: 'off'}\nlocale: C.UTF-8\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an image is made to boot: what its initramfs and more files say, and which units it runs and does not run."""
+
+    files: Mapping[str, str]
+    masked: tuple[str, ...]
+    enabled: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+_INITRAMFS = "/etc/initramfs-tools/conf.d/bootyard"
+
+#: By the C(form) of an image. A squashfs lets networkd and resolved run the network that cloud-init writes down; they would take
+#: the kernel's ip= for theirs too.
+FORMS = {
+    "directory": Form({_INITRAMFS: INITRAMFS}, tuple(MASKED)),
+    "squashfs": Form(
+        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD},
+        (*(unit for unit in MASKED if unit != "networking.service"), "systemd-network-generator.service"),
+        ("systemd-networkd.service", "systemd-resolved.service"),
+        {"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"},
+    ),
+}
+
+#: The files that a machine boots, by the form of the image.
+BOOT_FILES = {"directory": ("vmlinuz", "initrd.img"), "squashfs": ("vmlinuz", "initrd.img", "filesystem.squashfs")}
 
 
 class ImageError(RuntimeError):
@@ -53,11 +85,13 @@ class Image:
     mirror: str
     components: tuple[str, ...]
     packages: tuple[str, ...]
+    form: str = "directory"
 
     @property
     def digest(self) -> str:
         """Tells two different images apart."""
         parts = [RECIPE, self.suite, self.arch, sorted(self.components), sorted(self.packages)]
+        parts += [self.form] if self.form != "directory" else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -106,6 +140,7 @@ class Store:
         try:
             root = os.path.join(staging, "root")
             bootstrap(image, root)
+            size = _size(root)
             manifest = {
                 "image": image.name,
                 "generation": generation,
@@ -114,8 +149,8 @@ class Store:
                 "arch": image.arch,
                 "packages": sorted(image.packages),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                **_boot_files(root, staging),
-                **_size(root),
+                **_boot_files(image, root, staging),
+                **size,
             }
             with open(os.path.join(staging, "manifest.json"), "w", encoding="utf-8") as stream:
                 json.dump(manifest, stream, indent=2)
@@ -125,19 +160,28 @@ class Store:
             remove_tree(staging)
             raise
         self.publish_boot_files(image.name, generation)
-        _point(os.path.join(home, "current"), generation)
+        self._switch(image.name, generation)
         return manifest
 
     def publish_boot_files(self, name: str, generation: str) -> None:
-        """Put kernel and initrd of a generation where the servers see them, both or none."""
+        """Put the files of a generation that machines boot where the servers see them, all or none."""
         for home in self._lacking(name, generation):
             staging = os.path.join(home, f".{generation}")
             os.makedirs(home, mode=0o755, exist_ok=True)
             remove_tree(staging)
             os.mkdir(staging, 0o755)
-            for file in ("vmlinuz", "initrd.img"):
-                _link_or_copy(os.path.join(self.directory, name, generation, file), os.path.join(staging, file))
+            source = os.path.join(self.directory, name, generation)
+            for file in {file for files in BOOT_FILES.values() for file in files} & set(os.listdir(source)):
+                _link_or_copy(os.path.join(source, file), os.path.join(staging, file))
             os.rename(staging, os.path.join(home, generation))
+        manifest = self.manifest(name)
+        if manifest and manifest["generation"] == generation:
+            self._switch(name, generation)
+
+    def _switch(self, name: str, generation: str) -> None:
+        """Make a generation the current one, for new roots and for machines that boot whatever is current."""
+        for directory in (*self.publish, self.directory):
+            _point(os.path.join(directory, name, "current"), generation)
 
     def _lacking(self, name: str, generation: str) -> Iterator[str]:
         """Where the image's generations are published, and this one is not."""
@@ -152,6 +196,7 @@ def bootstrap(image: Image, root: str) -> None:
     mmdebstrap keeps services from starting; the namespaces around it take every mount and every process away with this
     one, however it ends.
     """
+    form = FORMS[image.form]
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     source = f"deb [signed-by={keyring}] {image.mirror} {image.suite} {' '.join(image.components)}"
     command = [
@@ -162,15 +207,31 @@ def bootstrap(image: Image, root: str) -> None:
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         f"--include={','.join(image.packages)}",
-        '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"',
-        f'--essential-hook=printf "%s" "{INITRAMFS}" > "$1/etc/initramfs-tools/conf.d/bootyard"',
-        f'--customize-hook=systemctl --root="$1" --quiet mask {" ".join(MASKED)}',
+        *(f"--essential-hook={command}" for path, text in form.files.items() for command in _writing(path, text)),
+        f'--customize-hook=systemctl --root="$1" --quiet mask {" ".join(form.masked)}',
+        *(f'--customize-hook=systemctl --root="$1" --quiet enable {unit}' for unit in form.enabled),
+        *(f'--customize-hook=ln -sf {target} "$1{path}"' for path, target in form.links.items()),
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub',
         *(image.suite, root, source),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
         raise ImageError(f"mmdebstrap could not build {image.name} ({image.suite}, {image.arch}): {_essence(done.stderr)}")
+
+
+def _writing(path: str, text: str) -> Iterator[str]:
+    """Shell commands that write a file below $1."""
+    yield f'mkdir -p "$1{os.path.dirname(path)}"'
+    yield f'printf "%s" {shlex.quote(text)} > "$1{path}"'
+
+
+def _squash(root: str, target: str) -> None:
+    """Pack a root; kernel and initrd are outside of it, so they cost no memory twice."""
+    command = ["setpriv", "--pdeathsig", "KILL", "mksquashfs", root, target]
+    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-wildcards", "-e", "boot/*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ImageError(f"mksquashfs could not pack {root}: {_essence(done.stderr)}")
 
 
 def remove_tree(path: str) -> None:
@@ -191,16 +252,19 @@ def newest_kernel(boot: str) -> str:
     return max(versions, key=natural)
 
 
-def _boot_files(root: str, target: str) -> dict[str, Any]:
+def _boot_files(image: Image, root: str, target: str) -> dict[str, Any]:
     boot = os.path.join(root, "boot")
     kernel = newest_kernel(boot)
-    found = {"kernel": kernel, "sha256": {}}
     for file, source in (("vmlinuz", f"vmlinuz-{kernel}"), ("initrd.img", f"initrd.img-{kernel}")):
-        path = os.path.join(target, file)
-        shutil.copyfile(os.path.join(boot, source), path)
-        with open(path, "rb") as stream:
-            found["sha256"][file] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found
+        shutil.copyfile(os.path.join(boot, source), os.path.join(target, file))
+    if image.form == "squashfs":
+        _squash(root, os.path.join(target, "filesystem.squashfs"))
+    return {"kernel": kernel, "sha256": {file: _sha256(os.path.join(target, file)) for file in BOOT_FILES[image.form]}}
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _size(root: str) -> dict[str, int]:
@@ -237,5 +301,7 @@ def _essence(log: str) -> str:
 def wanted(name: str, spec: Mapping[str, Any], defaults: Mapping[str, Any]) -> Image:
     """An image from its entry in C(netboot_images), with the role's defaults for what it leaves out."""
     merged = {**defaults, **spec}
-    packages = [*merged["packages"], *merged["extra_packages"], merged["kernel_package"]]
-    return Image(name, merged["suite"], merged["arch"], merged["mirror"], tuple(merged["components"]), tuple(dict.fromkeys(packages)))
+    form = merged.get("form", "directory")
+    packages = spec.get("packages") or merged["packages" if form == "directory" else "squashfs_packages"]
+    names = tuple(dict.fromkeys([*packages, *merged["extra_packages"], merged["kernel_package"]]))
+    return Image(name, merged["suite"], merged["arch"], merged["mirror"], tuple(merged["components"]), names, form)

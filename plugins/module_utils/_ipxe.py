@@ -15,7 +15,7 @@ from typing import Any
 
 from ._fleet import Fleet
 from ._loaders import SCRIPT
-from ._payload import Payload, http, of_node, of_profile
+from ._payload import Payload, http, of_anybody, of_node
 
 _HEAD = "#!ipxe\n# Written by bootyard.netboot, changes are lost\n"
 
@@ -110,7 +110,8 @@ def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str, 
 
 def _choices(fleet: Fleet) -> dict[str, Payload]:
     """What anybody may choose: kernels that know nothing of a node. Their paths are those of whatever server has the script."""
-    return {name: of_profile(profile).below("/") for name, profile in sorted(fleet.profiles.items()) if profile.boot == "http"}
+    found = {name: of_anybody(profile) for name, profile in sorted(fleet.profiles.items())}
+    return {name: payload.below("/") for name, payload in found.items() if payload}
 
 
 def _search(fleet: Fleet, menu: bool, replace_rom: bool) -> str:

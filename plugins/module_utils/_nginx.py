@@ -51,6 +51,14 @@ server {{
     location ~ /\\. {{
         return 404;
     }}
+    # The generation of an image or artefact that is current is a link beside it.
+    location ~ ^/images/[^/]+/current/[^/]+$ {{
+        disable_symlinks if_not_owner from=$document_root;
+        limit_except GET {{
+            deny all;
+        }}
+    }}
+    include /etc/nginx/snippets/bootyard-*.conf;
 """
 
 

@@ -34,7 +34,7 @@ def of_node(fleet: Fleet, node: Node, roots: Mapping[str, Mapping[str, Any]]) ->
     """What the node starts: nothing if it boots its disk, or as long as it has no root. Its kernel is always that of its root's image."""
     profile = fleet.profiles[node.profile]
     if profile.boot == "http":
-        return of_profile(profile, node.kernel_args)
+        return Payload(profile.kernel, profile.initrd, fleet.kernel_args_of(node))
     if profile.boot != "nfs" or node.name not in roots:
         return None
     root = roots[node.name]
@@ -44,9 +44,11 @@ def of_node(fleet: Fleet, node: Node, roots: Mapping[str, Mapping[str, Any]]) ->
     )
 
 
-def of_profile(profile: Profile, more: tuple[str, ...] = ()) -> Payload:
-    """What a profile of the kind C(http) starts, with C(more) arguments."""
-    return Payload(profile.kernel, profile.initrd, profile.kernel_args + more)
+def of_anybody(profile: Profile) -> Payload | None:
+    """What a profile of the kind C(http) starts on a machine that is no node: nothing if its arguments speak of one."""
+    if profile.boot != "http" or any("{" in argument for argument in profile.kernel_args):
+        return None
+    return Payload(profile.kernel, profile.initrd, profile.kernel_args)
 
 
 def nfs_args(network: Network, path: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._fleet import Fleet, Node
-from ._payload import Payload, http, of_node, of_profile
+from ._payload import Payload, http, of_node
 
 
 def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str) -> dict[str, str]:
@@ -22,7 +22,7 @@ def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str) 
     texts = {}
     for node in fleet.present:
         profile = fleet.profiles[node.profile]
-        payload = of_profile(profile) if profile.pxelinux_config else of_node(fleet, node, roots)
+        payload = of_node(fleet, node, roots)
         if payload or profile.boot == "local":
             names = [profile.pxelinux_config] if profile.pxelinux_config else [f"pxelinux.cfg/{filename(mac)}" for mac in node.macs]
             texts |= {f"{directory}/{profile.pxelinux_prefix}{name}": config(fleet, node, payload) for name in names}

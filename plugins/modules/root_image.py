@@ -15,12 +15,14 @@ description:
   - Older generations stay, since roots are clones of them.
 requirements:
   - mmdebstrap
+  - mksquashfs, for images with C(form=squashfs)
 extends_documentation_fragment: bootyard.netboot.master
 options:
   images:
     description:
       - Images by name.
       - Each has C(suite) and may have C(arch), C(mirror), C(components), C(packages), C(extra_packages) and C(kernel_package) of its own.
+      - One with C(form=squashfs) is a system for RAM. Its generations have a C(filesystem.squashfs) besides.
     type: dict
     required: true
   defaults:
@@ -46,6 +48,11 @@ options:
         type: list
         elements: str
         required: true
+      squashfs_packages:
+        description: Packages that every system in RAM needs.
+        type: list
+        elements: str
+        default: []
       extra_packages:
         description: Packages on top of these.
         type: list
@@ -115,6 +122,7 @@ def main():
                     "mirror": {"type": "str", "required": True},
                     "components": {"type": "list", "elements": "str", "required": True},
                     "packages": {"type": "list", "elements": "str", "required": True},
+                    "squashfs_packages": {"type": "list", "elements": "str", "default": []},
                     "extra_packages": {"type": "list", "elements": "str", "default": []},
                     "kernel_package": {"type": "str", "required": True},
                 },

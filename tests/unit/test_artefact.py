@@ -13,6 +13,7 @@ from documents import COLLECTION, ROOT, load, run
 SHIPPED = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "docs", "meta", "playbooks", "plugins", "roles"}
 MODULES = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
 FILTERS = {path.stem for path in (ROOT / "plugins/filter").glob("*.py")}
+INVENTORIES = {path.stem for path in (ROOT / "plugins/inventory").glob("*.py")}
 ROLES = {path.name for path in (ROOT / "roles").iterdir()}
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
@@ -41,8 +42,9 @@ def test_it_holds_what_ships_and_nothing_else(artefact):
 
 def test_all_of_it_is_found_elsewhere(elsewhere):
     found = json.loads(run("ansible-doc", "--metadata-dump", COLLECTION, cwd=elsewhere, collections=elsewhere))["all"]
-    assert {kind: set(found[kind]) for kind in ("module", "filter", "role")} == {
-        kind: {f"{COLLECTION}.{name}" for name in names} for kind, names in (("module", MODULES), ("filter", FILTERS), ("role", ROLES))
+    expected = {"module": MODULES, "filter": FILTERS, "inventory": INVENTORIES, "role": ROLES}
+    assert {kind: set(found[kind]) for kind in expected} == {
+        kind: {f"{COLLECTION}.{name}" for name in names} for kind, names in expected.items()
     }
 
 

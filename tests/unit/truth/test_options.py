@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from documents import COLLECTION, PAGES, ROOT, blocks, load, mappings, run
 
 FILES = [path for pattern in ("*.yml", "playbooks/**/*.yml", "roles/**/*.yml", "molecule/**/*.yml") for path in ROOT.glob(pattern)]
@@ -58,6 +59,13 @@ def test_examples_of_filters(documented):
         assert calls, f"no example of {name} uses it"
         keywords = {keyword for call in calls for keyword in re.findall(r"(\w+)\s*=(?!=)", call)}
         assert keywords <= content["doc"]["options"].keys(), f"an example of {name} gives what it does not take"
+
+
+def test_examples_of_inventories(documented):
+    for name, content in documented["inventory"].items():
+        for example in yaml.safe_load_all(content["examples"]):
+            assert example["plugin"] == name
+            assert list(wrong(example, content["doc"]["options"], name)) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 UUID = "4c4c4544-0042-4a10-8056-b4c04f395931"
+WORD = (string.ascii_letters + string.punctuation).replace("{", "")  # a word in braces stands for something
 octets = st.binary(min_size=6, max_size=6).map(lambda raw: bytes([raw[0] & 0xFE]) + raw[1:]).filter(any)
 
 
@@ -406,7 +407,7 @@ def test_a_fleet_survives_the_way_through_ansible(data):
             "netboot_mac": data.draw(st.sampled_from(written(unique[i]))),
             "netboot_ip": f"10.0.33.{addresses[i]}",
             "netboot_state": data.draw(st.sampled_from(["present", "absent"])),
-            "netboot_kernel_args": data.draw(st.lists(st.text(string.ascii_letters + string.punctuation, min_size=1), max_size=3)),
+            "netboot_kernel_args": data.draw(st.lists(st.text(WORD, min_size=1), max_size=3)),
             "netboot_loader": "pxelinux",  # the others do not pass on everything
             "netboot_uuid": str(data.draw(st.uuids())),
             "netboot_bmc": data.draw(

@@ -20,6 +20,7 @@ DEFAULTS = {
     "mirror": "http://127.0.0.1:9/",
     "components": ["main"],
     "packages": ["systemd-sysv", "nfs-common"],
+    "squashfs_packages": ["live-boot", "cloud-init"],
     "extra_packages": [],
     "kernel_package": "linux-image-amd64",
 }
@@ -78,6 +79,51 @@ def test_what_makes_no_other_image(change):
     assert image(**change).digest == image().digest
 
 
+def test_a_system_in_ram_has_packages_of_its_own():
+    made = image(form="squashfs", extra_packages=["podman"])
+    assert made.packages == ("live-boot", "cloud-init", "podman", "linux-image-amd64")
+    assert made.digest != image(packages=list(made.packages), kernel_package="linux-image-amd64").digest
+
+
+def test_the_digests_of_images_that_exist_stay():
+    """Another digest would make every master build all of its images again."""
+    assert image().digest == "30efeb524a59e25638c5c7c6e0f15be5aa9b03bc5202a955a2ec1054423075ca"
+
+
+def test_what_is_written_for_each_form_reaches_the_shell_as_it_is(tmp_path):
+    for form in _image.FORMS.values():
+        for path, text in form.files.items():
+            for command in _image._writing(path, text):
+                subprocess.run(["sh", "-euc", command, "sh", tmp_path], check=True)
+            assert (tmp_path / path.lstrip("/")).read_text() == text
+
+
+def test_a_squashfs_is_packed_without_what_the_boot_loader_brings(tmp_path):
+    for name in ("boot/vmlinuz-6.1.0-1-amd64", "boot/initrd.img-6.1.0-1-amd64", "etc/marker"):
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(name)
+    found = _image._boot_files(image(form="squashfs"), str(tmp_path / "root"), str(tmp_path))
+    assert found["sha256"].keys() == {"vmlinuz", "initrd.img", "filesystem.squashfs"}
+    listed = subprocess.run(["unsquashfs", "-l", tmp_path / "filesystem.squashfs"], check=True, capture_output=True, text=True).stdout
+    assert [line for line in listed.splitlines() if line.startswith("squashfs-root/")] == [
+        "squashfs-root/boot",
+        "squashfs-root/etc",
+        "squashfs-root/etc/marker",
+    ]
+
+
+def test_what_is_current_is_published_as_current(store):
+    for generation in ("0001-x", "0002-y"):
+        publish(store, image(), generation)
+    with open(f"{store.directory}/debian-12/0002-y/filesystem.squashfs", "w", encoding="utf-8") as stream:
+        stream.write("a system")
+    for generation in ("0002-y", "0001-x"):
+        store.publish_boot_files("debian-12", generation)
+    for directory in store.publish:
+        assert os.readlink(f"{directory}/debian-12/current") == "0002-y"
+        assert os.path.exists(f"{directory}/debian-12/current/filesystem.squashfs")
+
+
 # --- which generation ------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +147,7 @@ def test_boot_files_are_published_together(store):
     store.publish_boot_files("debian-12", "0001-x")
     assert store.unpublished() == []
     for directory in store.publish:
-        assert os.listdir(f"{directory}/debian-12") == ["0001-x"]
+        assert sorted(os.listdir(f"{directory}/debian-12")) == ["0001-x", "current"]
         assert sorted(os.listdir(f"{directory}/debian-12/0001-x")) == ["initrd.img", "vmlinuz"]
         assert os.path.samefile(f"{directory}/debian-12/0001-x/vmlinuz", f"{store.directory}/debian-12/0001-x/vmlinuz")
 

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, Bootyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the bootyard.netboot collection: it may change at any time.
+"""nginx's configuration for what each node fetches of its own (nginx.org/en/docs/http/ngx_http_geo_module.html and its neighbours). Pure.
+
+Who asks is its address, so no part of a request becomes a part of a path: the node comes out of one table and the file out of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+
+from ._fleet import Fleet
+
+MAPS = "/etc/nginx/conf.d/bootyard-cloud.conf"
+LOCATION = "/etc/nginx/snippets/bootyard-cloud.conf"
+#: Asked for this, the server says which configuration it runs.
+WITNESS = "/cloud/.bootyard"
+
+_MAPS = """\
+# Written by bootyard.netboot, changes are lost.
+
+# The address that the connection comes from, whatever another configuration makes of X-Forwarded-For.
+geo $realip_remote_addr $bootyard_cloud_admin {{
+    default "";
+{admins}}}
+map $bootyard_cloud_admin:$arg_override_ipv4 $bootyard_cloud_refused {{
+    default "";
+    "~^:." yes;
+}}
+map $bootyard_cloud_admin:$arg_override_ipv4 $bootyard_cloud_asked {{
+    default nobody;
+    "~:$" $realip_remote_addr;
+    "~^admin:(?<quad>(?:(?:0|[1-9][0-9]{{0,2}})\\.){{3}}(?:0|[1-9][0-9]{{0,2}}))$" $quad;
+}}
+geo $bootyard_cloud_asked $bootyard_cloud_node {{
+    default "";
+{nodes}}}
+# The node that asks for itself.
+map $arg_override_ipv4 $bootyard_cloud_self {{
+    default "";
+    "" $bootyard_cloud_node;
+}}
+map $uri $bootyard_cloud_file {{
+    default "";
+    "~^/cloud/{seal}(?:config|user-data)$" config;
+    "~^/cloud/{seal}(?<named>meta-data|vendor-data|network-config)$" $named;
+}}
+map $uri $bootyard_cloud_any_file {{
+    default config;
+    "~/(?<other>meta-data|vendor-data|network-config)$" $other;
+}}
+{links}
+log_format bootyard_cloud escape=json
+    '{{"time": "$time_iso8601", "address": "$realip_remote_addr", "node": "$bootyard_cloud_node", "override": "$arg_override_ipv4", '
+    '"method": "$request_method", "uri": "$request_uri", "status": $status, "bytes": $body_bytes_sent, "agent": "$http_user_agent"}}';
+"""
+
+_LINKS = """
+# How long a link lives, and what proves that it was made here for this node.
+map $uri $bootyard_cloud_link {{
+    default "";
+    "~^/cloud/(?<life>[0-9]+)/(?<proof>[A-Za-z0-9_-]{{22}})/" "$proof,$life";
+}}
+"""
+
+_SEALED = """\
+    secure_link $bootyard_cloud_link;
+    secure_link_md5 "$secure_link_expires $bootyard_cloud_node {secret}";
+    if ($secure_link != "1") {{
+        return 403 "# This is no link of this node, or it has expired. A run of the playbook makes a new one.\\n";
+    }}
+"""
+
+_NAMED = """\
+    if ($bootyard_cloud_file = "") {
+        return 404 "# There are config, user-data, meta-data, vendor-data and network-config.\\n";
+    }
+"""
+
+_LOCATION = """\
+location {path} {{
+    root {directory};
+    default_type text/plain;
+    types {{ }}
+    charset utf-8;
+    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud buffer=32k flush=1s;
+    limit_except GET {{
+        deny all;
+    }}
+    if ($bootyard_cloud_refused) {{
+        return 403 "# override_ipv4 is not for $realip_remote_addr; cloud_config_override_from says for whom it is.\\n";
+    }}
+    if ($bootyard_cloud_node = "") {{
+        return 404 "#cloud-config\\n# There is no configuration for $bootyard_cloud_asked. Give this address to a node as its netboot_ip,\\n\
+# and its profile a config; then run the playbook again.\\n";
+    }}
+{checks}    try_files /$bootyard_cloud_node/${file} @bootyard_cloud_missing;
+}}
+# Ignition takes 404 for an answer, and asks again after this.
+location @bootyard_cloud_missing {{
+    default_type text/plain;
+    access_log /var/log/nginx/bootyard-cloud.log bootyard_cloud buffer=32k flush=1s;
+    add_header Retry-After 10 always;
+    return 503 "# The configuration of $bootyard_cloud_node is not ready.\\n";
+}}
+"""
+
+_WITNESS = """\
+location = {witness} {{
+    default_type text/plain;
+    return 200 {digest};
+}}
+"""
+
+_SERVER = """
+server {{
+{listen}    server_name _;
+    server_tokens off;
+    gzip off;
+
+{locations}}}
+"""
+
+
+def files(fleet: Fleet, directory: str, listen: Iterable[str], override_from: Iterable[str] = (), secret: str = "") -> dict[str, str]:
+    """The configuration's files by path.
+
+    C(directory) has a directory for each node. Any path of the servers on C(listen), such as C(10.0.33.1:8080), is the node's
+    configuration. C(override_from) are networks that may ask for other nodes; the master always may. With C(secret) only
+    links of L(Fleet.config_url) are answered.
+    """
+    admins = [*(network.address for network in fleet.networks.values()), "127.0.0.0/8", *override_from]
+    maps = _MAPS.format(
+        admins="".join(f"    {ipaddress.IPv4Network(str(admin))} admin;\n" for admin in dict.fromkeys(admins)),
+        nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.configured),
+        seal="[0-9]+/[A-Za-z0-9_-]{22}/" if secret else "",
+        links=_LINKS.format() if secret else "",
+    )
+    sealed = _SEALED.format(secret=secret) if secret else ""
+    known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", checks=sealed + _NAMED)
+    anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", checks="")
+    listens = "".join(f"    listen {address};\n" for address in listen)
+    # It would answer whoever has the address, which is what links are there to prevent.
+    server = _SERVER.format(listen=listens, locations=textwrap.indent(anywhere, "    ")) if listens and not secret else ""
+    witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}".encode()).hexdigest())
+    return {MAPS: maps + server, LOCATION: known + witness}
+
+
+def probe(fleet: Fleet, files: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The question that only a server with these files answers rightly."""
+    first = next(iter(fleet.networks.values()))
+    digest = re.search("return 200 ([0-9a-f]{64});", files[LOCATION])
+    return {"http": {"url": f"http://{first.address}{WITNESS}", "body": digest[1]}}
