@@ -29,9 +29,11 @@ def strangers(fleet: Fleet, sightings: Iterable[Sighting]) -> list[dict[str, Any
         machine["network"] = network.name if network else ""
     machines.sort(key=lambda machine: (machine["network"], machine["macs"]))
     free = {name: _free(fleet, network) for name, network in fleet.networks.items()}
-    taken: set[str] = set()
+    # What another stranger has, whoever gave it, is not free either.
+    seen, taken = {machine["at"] for machine in machines if "at" in machine}, set()
     for machine in machines:
-        machine["ip"] = next((ip for ip in free.get(machine["network"], ()) if ip not in taken), "")
+        theirs = taken | (seen - {machine.get("at")})
+        machine["ip"] = next((ip for ip in free.get(machine["network"], ()) if ip not in theirs), "")
         taken.add(machine["ip"])
     return machines
 

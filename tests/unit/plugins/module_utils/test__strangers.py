@@ -40,6 +40,13 @@ def test_the_latest_word_counts(fleet):
     }
 
 
+def test_nobody_is_given_the_address_that_another_has(fleet):
+    found = strangers(fleet, [seen(NEW, ip="10.0.33.20"), seen(OTHER, ip="10.0.33.3")])
+    assert {machine["macs"][0]: machine["ip"] for machine in found} == {NEW: "10.0.33.4", OTHER: "10.0.33.3"}
+    both = strangers(fleet, [seen(NEW, ip="10.0.33.3"), seen(OTHER, ip="10.0.33.3")])
+    assert [machine["ip"] for machine in both] == ["10.0.33.3", "10.0.33.4"]
+
+
 def test_cards_of_one_machine_are_joined_in_whatever_order_they_are_seen(fleet):
     sightings = [seen(NEW), seen(OTHER, at=101), seen(OTHER, NEW, at=102, by="iPXE")]
     for order in (sightings, sightings[::-1]):
