@@ -79,24 +79,21 @@ STRANGE_MACHINE = f"""qemu-system-x86_64 -accel tcg -m 128 -nographic -uuid 4c4c
 
 def test_machines_that_nobody_knows_are_told_as_an_inventory(running, tmp_path):
     """The one by its lease, since it was on before; the other by what its iPXE says of itself."""
-    docker = ["docker", "run", "--rm", "--network=bootyard-lab-nodes", "bootyard-lab/machine:bookworm"]
-    strange = subprocess.Popen([*docker, *STRANGE_MACHINE.split()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    name = "bootyard-lab-stranger"
+    docker = ["docker", "run", "--detach", "--rm", f"--name={name}", "--network=bootyard-lab-nodes", "bootyard-lab/machine:bookworm"]
+    subprocess.run([*docker, *STRANGE_MACHINE.split()], check=True, capture_output=True)
     try:
         assert eventually(60, lambda: "default.ipxe?mac=52-54-00-77-99-01" in running.on_master("cat /var/log/nginx/bootyard.log"))
     finally:
-        strange.terminate()
-        strange.wait()
+        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
     found = tmp_path / "found.yml"
     done = play("playbooks/discover.yml", "--inventory=inventory/lab", f"--extra-vars=discover_file={found}")
     assert done.code == 0, done.output
     text = found.read_text()
     assert "# It says: manufacturer ACME, product R640, serial AB-12, arch i386, platform pcbios" in text
     hosts = yaml.safe_load(text)["slaves"]["hosts"]
-    assert hosts["node-525400779901"] == {
-        "netboot_mac": STRANGER,
-        "netboot_ip": "10.77.33.2",
-        "netboot_uuid": "4c4c4544-0042-4a10-8056-b4c04f395931",
-    }
+    told = hosts["node-525400779901"]
+    assert (told["netboot_mac"], told["netboot_uuid"]) == (STRANGER, "4c4c4544-0042-4a10-8056-b4c04f395931")
     _lab, (node4,) = running.rack("node4.yml")
     assert hosts[f"node-{node4.mac.replace(':', '')}"]["netboot_mac"] == node4.mac
 
