@@ -12,6 +12,7 @@ description:
   - >-
     Returns two files. One has the tables from addresses to nodes and the servers that answer on any path; the other is the location C(/cloud/) for
     the server of P(bootyard.netboot.ipxe_http#role).
+  - Where no node has a configuration there are none.
 positional: directory, listen, override_from, secret
 options:
   _input:

@@ -300,6 +300,7 @@ class Fleet:
             "binaries": {name: dict(binary) for name, binary in self.binaries.items()},
             "present": [node.name for node in self.present],
             "rooted": [node.name for node in self.rooted],
+            "configured": [node.name for node in self.configured],
             "absent": [node.name for node in self.nodes if node.state == "absent"],
             "nodes": json.dumps([_plain(node) for node in self.nodes]),
         }
