@@ -228,7 +228,8 @@ def _writing(path: str, text: str) -> Iterator[str]:
 def _squash(root: str, target: str) -> None:
     """Pack a root; kernel and initrd are outside of it, so they cost no memory twice."""
     command = ["setpriv", "--pdeathsig", "KILL", "mksquashfs", root, target]
-    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-wildcards", "-e", "boot/*"]
+    # A higher level than this takes ten times as long and saves a sixteenth.
+    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "9", "-wildcards", "-e", "boot/*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImageError(f"mksquashfs could not pack {root}: {_essence(done.stderr)}")
