@@ -48,7 +48,9 @@ class Machine:
             answered = answered or (done and done.returncode != 255 and time.time())
             if done and "status: done" in done.stdout:
                 return round(answered - boot.powered_on), round(time.time() - boot.powered_on)
-            assert not (done and "status: error" in done.stdout), self.on("cloud-init status --long; sudo cat /var/log/cloud-init-output.log")
+            assert not (done and "status: error" in done.stdout), self.on(
+                "cloud-init status --long; sudo cat /var/log/cloud-init-output.log"
+            )
             time.sleep(2)
         raise AssertionError(f"{self.node.name} is not up\n{last_boot(self.node.console).tail(60)}")
 
