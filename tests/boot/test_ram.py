@@ -17,6 +17,7 @@ from plays import ROOT
 IMAGE = "localhost/hello:1"
 #: All of its own that the master's web server is told.
 STARTED = "/boot.ipxe?container=hello"
+GREETING = 'a "b" $HOME {{ x }} %i'
 TIMEOUT = 900
 
 
@@ -122,10 +123,12 @@ def test_its_disk_is_made_and_mounted_by_label(machines):
 def test_its_container_runs_and_registered_where_it_should(running, machines):
     ram = machines["ram"]
     ram.becomes("systemctl is-active container-hello", "active")
-    ram.becomes("curl --silent http://127.0.0.1:8080/ || wget -qO- http://127.0.0.1:8080/ || true", 'a "b" $HOME {{ x }} %i')
+    ram.becomes("busybox wget -qO- http://10.77.33.18:8080/ || true", GREETING)
     assert "hello" in ram.on("sudo podman ps --format '{{.Names}}'")
     assert registrations(running) == [("ram", 200)]
-    assert running.on_master("python3 -c 'import urllib.request as u; print(u.urlopen(\"http://10.77.33.18:8080/\").read().decode())'")
+    # The published port, from outside.
+    asked = "import urllib.request as it; print(it.urlopen('http://10.77.33.18:8080/').read().decode())"
+    assert running.on_master(f'python3 -c "{asked}"') == GREETING
 
 
 def test_the_seeds_endpoint_serves_a_real_cloud_init(machines):
@@ -145,5 +148,5 @@ def test_a_second_boot_finds_the_disk_as_it_was(running, machines):
     assert ram.on("cat /srv/data/marker; test ! -e /home/operator/lost") == "kept"
     assert ram.on("sudo blkid -p -s UUID -o value /dev/vda") == uuid
     ram.becomes("systemctl is-active container-hello", "active")
-    ram.becomes("curl --silent http://127.0.0.1:8080/marker || wget -qO- http://127.0.0.1:8080/marker || true", "kept")
+    ram.becomes("busybox wget -qO- http://10.77.33.18:8080/marker || true", "kept")
     assert registrations(running) == [("ram", 200)] * 2
