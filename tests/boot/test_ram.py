@@ -70,7 +70,7 @@ def machines(running):
     publish_container(running)
     lab.run(lab.playbook("site.yml"))
     lab.run(lab.power("on", nodes))
-    users = {"ram": "operator", "legacy": "debian"}
+    users = {"ram": "worker", "legacy": "debian"}
     found = {node.name: Machine(node, users[node.name]) for node in nodes}
     found["times"] = {name: [found[name].comes_up()] for name in users}
     found["lab"] = lab
@@ -110,7 +110,7 @@ def test_it_is_what_its_configuration_says(machines):
     assert ram.on("cat /run/ran") == "ram"
     assert ram.on("sudo cat /etc/hostile") == hostile()
     assert ram.on("sudo stat -c %a /etc/hostile") == "640"
-    assert ram.on("id -un; sudo id -un").split() == ["operator", "root"]
+    assert ram.on("id -un; sudo id -un").split() == ["worker", "root"]
     assert ram.on("systemctl --failed --no-legend --plain") == ""
 
 
@@ -140,12 +140,12 @@ def test_the_seeds_endpoint_serves_a_real_cloud_init(machines):
 
 def test_a_second_boot_finds_the_disk_as_it_was(running, machines):
     ram, lab = machines["ram"], machines["lab"]
-    ram.on("sudo sh -c 'echo kept > /srv/data/marker; sync'; touch /home/operator/lost")
+    ram.on("sudo sh -c 'echo kept > /srv/data/marker; sync'; touch /home/worker/lost")
     uuid = ram.on("sudo blkid -p -s UUID -o value /dev/vda")
     lab.run(lab.power("off", [ram.node]))
     lab.run(lab.power("on", [ram.node]))
     machines["times"]["ram"].append(ram.comes_up())
-    assert ram.on("cat /srv/data/marker; test ! -e /home/operator/lost") == "kept"
+    assert ram.on("cat /srv/data/marker; test ! -e /home/worker/lost") == "kept"
     assert ram.on("sudo blkid -p -s UUID -o value /dev/vda") == uuid
     ram.becomes("systemctl is-active container-hello", "active")
     ram.becomes("busybox wget -qO- http://10.77.33.18:8080/marker || true", "kept")
