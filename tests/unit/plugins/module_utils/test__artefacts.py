@@ -383,7 +383,7 @@ def test_a_server_without_etags_starts_anew(world, tmp_path):
     assert world.mirror.requests == [("file", None), ("file", None)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(1, 5000), broken=st.integers(0, 4999), changed=st.booleans(), status=st.sampled_from([None, 500, 503]))
 def test_whatever_happens_on_the_way_the_file_is_whole(world, tmp_path_factory, size, broken, changed, status):
     target = tmp_path_factory.mktemp("file") / "file"

@@ -267,7 +267,7 @@ DIRECTIVES = ["DEFAULT", "PROMPT", "ALLOWOPTIONS", "NOESCAPE", "LABEL", "KERNEL"
 values = st.none() | st.integers() | st.text(max_size=40) | st.lists(st.text(max_size=20), max_size=2)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(hostile, macs, values)
 @example("node1", "52:54:00:12:34:56", "quiet;}\\")
 def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):

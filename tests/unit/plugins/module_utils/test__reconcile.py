@@ -167,7 +167,7 @@ def test_a_link_where_a_file_is_staged_is_not_followed(place):
     assert (outside.read_text(), place.files()) == ("precious\n", {"a": "1\n"})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text(st.characters(exclude_categories=["Cs"]), max_size=9)), max_size=5))
 def test_after_any_history_exactly_the_wanted_files_are_there(tmp_path_factory, history):
     place = Place(tmp_path_factory.mktemp("place"))
