@@ -86,6 +86,7 @@ _NAMED = """\
 _LOCATION = """\
 location {path} {{
     root {directory};
+    sendfile off;  # such small files are faster read
     default_type text/plain;
     types {{ }}
     charset utf-8;

@@ -104,7 +104,9 @@ class FileSet:
             self.ledger = known
             self._save()
             raise ReconcileError(f"{error}. Nothing was changed.") from error
-        for directory in {os.path.dirname(change.path) for change in staged}:
+        directories = {os.path.dirname(change.path) for change in staged}
+        # One of each file system is enough, and a fleet may have a directory for each node.
+        for directory in {os.stat(directory).st_dev: directory for directory in directories}.values():
             subprocess.run(["sync", "--file-system", directory], check=True)
         for change in changes:
             if change.after is None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 import dhcp
+import endpoint
 import master
 import roots
 import runs
@@ -30,8 +31,9 @@ def main(sizes: list[int]) -> None:
         master.clear()
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(f"\nwritten to {REPORT.relative_to(ROOT)}")
-    # Last, as it leaves the network of this machine.
+    # Last, as they leave the network of this machine.
     dhcp.main()
+    endpoint.main()
 
 
 def measure_runs(sizes: list[int], rows: list[dict]) -> None:

@@ -1,4 +1,4 @@
-"""A real nginx answers each node with its own configuration and nobody with another's, and a real cloud-init makes something of it (faults 4, 19-21)."""
+"""A real nginx answers each node with its own configuration and nobody with another's, and a real cloud-init makes something of it (faults 4, 19-21, 27)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -239,6 +240,49 @@ def test_a_rewritten_client_address_counts_for_nothing(machine, addresses, tmp_p
     assert endpoint.ask(NODES["node1"][0], "/cloud/config?override_ipv4=10.0.33.12", **{"X-Forwarded-For": "127.0.0.1"})[0] == 403
 
 
+@pytest.fixture
+def liar():
+    """Another machine on the cable that takes node1's address and hears no question whose it is: a command that runs there."""
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+    inside = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+    try:
+        assert eventually(5, lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+        subprocess.run(f"ip link add link eth1 name lie netns {holder.pid} type macvlan mode bridge".split(), check=True)
+        subprocess.run([*inside, "ip", "address", "add", f"{NODES['node1'][0]}/24", "dev", "lie"], check=True)
+        subprocess.run([*inside, "ip", "link", "set", "lie", "arp", "off", "up"], check=True)
+        yield inside
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_an_address_alone_gets_nothing(endpoint, liar):
+    """What is sent to node1 goes to node1, who has not asked (fault 19)."""
+    known = subprocess.run(["ip", "neighbour", "show", MASTER, "dev", "eth1"], check=True, capture_output=True, text=True).stdout
+    card = re.search("lladdr (\\S+)", known)[1]
+    subprocess.run([*liar, "ip", "neighbour", "replace", MASTER, "lladdr", card, "dev", "lie"], check=True)
+    for path in ("/cloud/config", "/cloud/user-data"):
+        asked = subprocess.run([*liar, "curl", "-s", "-m", "3", f"http://{MASTER}{path}"], capture_output=True, check=False)
+        assert (asked.returncode, asked.stdout) == (28, b""), "it would have timed out"
+    assert endpoint.ask(NODES["node1"][0], "/cloud/config") == (200, endpoint.config("node1"))
+    assert endpoint.ask(NODES["node2"][0], "/cloud/config") == (200, endpoint.config("node2"))
+
+
+def test_five_hundred_at_once(endpoint):
+    """Fault 27: half are node1, half are node2, and each gets its own."""
+    open_ones = []
+    for number in range(500):
+        name = ("node1", "node2")[number % 2]
+        connection = http.client.HTTPConnection(MASTER, 8080, timeout=30, source_address=(NODES[name][0], 0))
+        connection.request("GET", "/")
+        open_ones.append((name, connection))
+    for name, connection in open_ones:
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, endpoint.config(name))
+        connection.close()
+    assert endpoint.ask(HERE, "/", port=8080) == (200, endpoint.config("here"))
+
+
 def test_links_are_the_nodes_own_and_expire(machine, addresses, tmp_path):
     endpoint = Endpoint(machine, tmp_path, secret=SECRET, netboot_config_secret=SECRET, netboot_config_life=1)
     by_name = {node.name: node for node in endpoint.fleet.nodes}
@@ -258,6 +302,12 @@ def test_links_are_the_nodes_own_and_expire(machine, addresses, tmp_path):
     assert endpoint.ask(node1, f"/cloud/{past}/{proof}/config")[0] == 403, "expired"
     with pytest.raises(ConnectionRefusedError):
         endpoint.ask(node1, "/", port=8080)
+    log = endpoint.machine.root / "var/log/nginx/bootyard-cloud.log"
+    assert eventually(10, lambda: str(past) in log.read_text())
+    told = [(entry["node"], entry["uri"], entry["status"]) for entry in map(json.loads, log.read_text().splitlines())]
+    assert ("node1", paths["node2"], 403) in told
+    assert ("", paths["node2"], 404) in told
+    assert told[-1] == ("node1", f"/cloud/{past}/{proof}/config", 403)
 
 
 def test_each_request_is_told_with_its_node(endpoint):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import daemons
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire, _sightings
+import yaml
+from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp_wire, _sightings, _strangers
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet, Network
 
 MAC, NAME = "52:54:00:00:99:01", "pc7"
@@ -64,6 +65,8 @@ def test_leases(machine, server):
     assert daemons.eventually(20, lambda: _dhcp_wire.lease("eth1", MAC, {12: NAME.encode()}, timeout=1))
     expected = [((MAC,), "10.0.33.20", {"name": NAME}, True)]
     assert daemons.eventually(5, lambda: leases.exists() and seen(READERS[server](leases.read_text())) == expected), leases.read_text()
+    told = _strangers.inventory(_strangers.strangers(FLEET, READERS[server](leases.read_text())))
+    assert yaml.safe_load(told) == {"slaves": {"hosts": {"node-525400009901": {"netboot_mac": MAC, "netboot_ip": "10.0.33.2"}}}}
 
 
 @pytest.mark.parametrize("more", ["leasefile-ro\n", f"leasefile-ro\ndhcp-host={MAC},ignore\n"])

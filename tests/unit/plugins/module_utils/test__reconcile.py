@@ -177,6 +177,21 @@ def test_after_any_history_exactly_the_wanted_files_are_there(tmp_path_factory, 
         assert place.run(**contents) == []
 
 
+def test_each_file_system_is_written_out_once(place, disk, monkeypatch):
+    """A thousand nodes have a thousand directories."""
+    tools, other = place.etc.parent / "tools", disk("other")
+    tools.mkdir()
+    (tools / "sync").write_text(f'#!/bin/sh\necho "$@" >> {tools}/said\nexec /bin/sync "$@"\n')
+    (tools / "sync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    for number in range(20):
+        for home in (place.etc, other):
+            (home / str(number)).mkdir()
+    place.run(**{str(home / str(number) / "config"): "text\n" for number in range(20) for home in (place.etc, other)})
+    synced = [line.split()[1] for line in (tools / "said").read_text().splitlines()]
+    assert sorted(os.stat(directory).st_dev for directory in synced) == sorted(os.stat(home).st_dev for home in (place.etc, other))
+
+
 # --- fault test 9: killed at every step -------------------------------------------------------------------------------
 
 OLD, NEW = {"a": "old a\n", "b": "old b\n"}, {"a": "new a\n", "c": "new c\n"}
