@@ -177,6 +177,20 @@ def test_a_shell_reads_the_scripts(render):
     assert "systemctl enable container-web.service" in scripts[-1]
 
 
+@pytest.mark.skipif(not shutil.which("systemctl"), reason="needs systemd")
+def test_debians_installer_sets_up_the_new_system(render, tmp_path):
+    """The script that it runs there, with a directory for the new system, and without disks, as they need a kernel."""
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    containers = {"netboot_containers": CONTAINERS}
+    script = installed(lambda kind: render(kind, variables=containers))
+    script = script.replace("/etc/", f"{tmp_path}/etc/").replace("systemctl", f"systemctl --root={tmp_path}")
+    subprocess.run(["sh"], input=script, text=True, check=True, capture_output=True)
+    env = tmp_path / "etc/bootyard/web.env"
+    assert (env.read_text(), env.stat().st_mode & 0o777) == (f"TOKEN={HOSTILE}\n", 0o600)
+    wanted = {link.name: link.is_symlink() for link in (tmp_path / "etc/systemd/system/multi-user.target.wants").iterdir()}
+    assert wanted == {"container-web.service": True, "container-loaded.service": True}
+
+
 MKFS = ("wipefs", "mkfs.ext4", "blkid")
 
 
