@@ -60,7 +60,7 @@ _INITRAMFS = "/etc/initramfs-tools/conf.d/bootyard"
 FORMS = {
     "directory": Form({_INITRAMFS: INITRAMFS}, tuple(MASKED)),
     "squashfs": Form(
-        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD},
+        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live").replace("=netboot", "=most"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD},
         (*(unit for unit in MASKED if unit != "networking.service"), "systemd-network-generator.service"),
         ("systemd-networkd.service", "systemd-resolved.service"),
         {"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"},
