@@ -22,8 +22,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import _disks
 from . import _profiles as _tables
 from ._artefacts import RECIPE_KEYS, WORD
+from ._disks import Disk
 from ._loaders import BINARIES, LOADERS
 
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
@@ -208,6 +210,7 @@ class Node:
     bmc: Bmc | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
+    disks: tuple[Disk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +331,8 @@ def _plain(record: Any) -> dict[str, Any]:
     out = {}
     for name in record.__slots__:
         value = getattr(record, name)
-        out[name] = list(value) if isinstance(value, tuple) else _plain(value) if isinstance(value, Bmc) else value
+        out[name] = [_plain(item) if isinstance(item, Disk) else item for item in value] if isinstance(value, tuple) else value
+        out[name] = _plain(value) if isinstance(value, Bmc) else out[name]
     return out
 
 
@@ -336,6 +340,8 @@ def _record(cls: type, data: Mapping[str, Any]) -> Any:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     if values.get("bmc"):
         values["bmc"] = Bmc(**values["bmc"])
+    if values.get("disks"):
+        values["disks"] = tuple(Disk(**disk) for disk in values["disks"])
     return cls(**values)
 
 
@@ -798,7 +804,22 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
     templates = _templates(faults, name, "netboot_template", host.get("netboot_template"), kind) if profile in profiles else {}
     if profile in profiles:
         _tokens(faults, name, profiles[profile].kernel_args + args, kind)
-    return Node(name, macs, str(ip), network.name if network else "", profile, uuid, loader, args, state or "present", bmc, templates)
+    disks = _payload(faults, name, host, kind) if profile in profiles else ()
+    network_name = network.name if network else ""
+    return Node(name, macs, str(ip), network_name, profile, uuid, loader, args, state or "present", bmc, templates, disks=disks)
+
+
+def _payload(faults, name, host, kind) -> tuple[Disk, ...]:
+    """What the node is to mount and to run, both by its configuration. The containers' variables may be secret and stay behind."""
+    disks = _disks.disks(faults, name, host.get("netboot_disks"))
+    containers = _disks.containers(faults, name, host.get("netboot_containers"))
+    made = {"netboot_disks": [disk.device for disk in disks if disk.filesystem], "netboot_containers": [item.name for item in containers]}
+    for variable, items in made.items():
+        if items and not kind:
+            faults.add(name, variable, items, "is set up by the node's configuration; give its profile one, such as config: nocloud")
+    if containers and kind == "talos":
+        faults.add(name, "netboot_containers", made["netboot_containers"], "Talos runs none but those of Kubernetes; deploy them there")
+    return disks
 
 
 def _enough_memory(faults, name, value, profile) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import ipaddress
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_checks as checks
+from ansible_collections.bootyard.netboot.plugins.module_utils._disks import containers as read_containers
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import CONFIG_KINDS, Fleet, Network, Node, bare
 from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import IgnitionError, from_butane
 
@@ -23,7 +25,7 @@ from ._cloud_templates import NAME, TemplateError, Templates
 #: The variables of a node that are read, those that are merged from the weakest to the strongest. Ansible hands over only
 #: the value that wins for a name, so what shall be merged has a name for each layer.
 LAYERS = ("netboot_vars_common", "netboot_vars_group", "netboot_vars")
-VARIABLES = (*LAYERS, "netboot_disks", "netboot_containers")
+VARIABLES = (*LAYERS, "netboot_containers")
 #: What a template gets besides, under names that a variable cannot take away.
 GIVEN = ("node", "network", "config_url", "disks", "containers")
 #: Faults that are shown; a template that is wrong is so for every node.
@@ -97,7 +99,7 @@ def render(fleet: Fleet, variables: Mapping[str, Mapping[str, Any]], directories
         own = bare(variables.get(node.name, {}))
         work = _Work(node, profile.config, profile.ignition, {}, (), {**profile.templates, **node.templates})
         work.values = _values(work, fleet, networks[node.network], own)
-        work.wipeable = {disk.get("device") for disk in work.values["disks"] if isinstance(disk, dict) and disk.get("confirm") is True}
+        work.wipeable = {disk.device for disk in node.disks if disk.confirm}
         if not work.faults:
             made[node.name] = _files(work, templates, str(fleet.images.get(profile.image, {}).get("suite", "")))
         faults += work.faults
@@ -123,7 +125,9 @@ def _values(work: _Work, fleet: Fleet, network: Mapping[str, Any], own: Mapping[
         values |= variables
     about = {"name": node.name, "ip": node.ip, "mac": node.macs[0], "macs": list(node.macs), "uuid": node.uuid, "profile": node.profile}
     about["network"] = node.network
-    disks, containers = (own.get(name) or [] for name in ("netboot_disks", "netboot_containers"))
+    disks = [dataclasses.asdict(disk) | {"source": disk.source} for disk in node.disks]
+    # The fleet has them checked.
+    containers = [dataclasses.asdict(container) for container in read_containers(None, node.name, own.get("netboot_containers"))]
     given = {"node": about, "network": network, "config_url": fleet.config_url(node), "disks": disks, "containers": containers}
     return {**values, **given}
 

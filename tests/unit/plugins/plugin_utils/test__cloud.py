@@ -60,12 +60,12 @@ class _Fleet:
 
 def test_a_template_sees_the_node_and_its_network(render):
     text = "#cloud-config\n# {{ node | tojson }} {{ network | tojson }}\nhostname: {{ hostname }}\n"
-    text += "# {{ private_ipv4 }} {{ config_url }} {{ disks }} {{ containers }}\n"
+    text += "# {{ private_ipv4 }} {{ config_url }} {{ disks[0].source }} {{ containers }}\n"
     lines = render("coreos", {"coreos.j2": text}, {"netboot_disks": [{"device": "/dev/sda"}]}).files["config"].splitlines()
     node, network = json.JSONDecoder().raw_decode(lines[1][2:])[0], json.loads(lines[1][lines[1].index("} {") + 2 :])
     assert (node["name"], node["ip"], node["macs"]) == ("node1", "10.0.33.11", ["52:54:00:00:00:01"])
     assert (network["address"], network["netmask"], network["prefix"]) == ("10.0.33.1", "255.255.255.0", 24)
-    assert lines[2:] == ["hostname: node1", "# 10.0.33.11 http://10.0.33.1/cloud/config [{'device': '/dev/sda'}] []"]
+    assert lines[2:] == ["hostname: node1", "# 10.0.33.11 http://10.0.33.1/cloud/config /dev/sda []"]
 
 
 def test_a_seeds_template(render):
@@ -245,7 +245,7 @@ CONFIRMED = {
 @pytest.mark.parametrize("kind", CONFIRMED)
 def test_a_confirmed_disk_is_wiped(render, kind):
     assert render(kind, {f"{kind}.j2": CONFIRMED[kind]}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": True}]})
-    assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": "yes"}]})
+    assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sdb", "confirm": False}]})
     assert faults(render, kind, {}, {"netboot_disks": [{"device": "/dev/sda", "confirm": True}]})
 
 
