@@ -33,6 +33,24 @@ PROFILES: dict[str, dict[str, Any]] = {
         "config": "nocloud",
         "memory": 1024,
     },
+    # The same system in RAM puts itself onto the node's netboot_install_disk.
+    "debian-disk": {
+        "boot": "http",
+        "mode": "install",
+        "image": "debian-12-ram",
+        "kernel": "images/debian-12-ram/current/vmlinuz",
+        "initrd": "images/debian-12-ram/current/initrd.img",
+        "kernel_args": [
+            "boot=live",
+            "fetch=http://{master}/images/debian-12-ram/current/filesystem.squashfs",
+            "nonetworking",
+            "ip=dhcp",
+            "ds={install_datasource}",
+        ],
+        "config": "nocloud",
+        "install_template": "install/debian.j2",
+        "memory": 1024,
+    },
     # The channel is the release that is installed; its package must be known to the master's apt.
     "debian-installer": {
         "boot": "http",
