@@ -135,7 +135,6 @@ def _values(work: _Work, fleet: Fleet, network: Mapping[str, Any], own: Mapping[
     disks = [dataclasses.asdict(disk) | {"source": disk.source} for disk in node.disks]
     # The fleet has them checked.
     containers = [dataclasses.asdict(container) for container in read_containers(None, node.name, own.get("netboot_containers"))]
-    about["kernel_args"] = list(fleet.kernel_args_of(node)[len(fleet.profiles[node.profile].kernel_args) :])
     about["network"] = node.network
     install = _install(fleet, node) if node.install_disk else {}
     given = {"install": install, "node": about, "network": network, "config_url": fleet.config_url(node), "disks": disks, "containers": containers}
@@ -146,7 +145,10 @@ def _install(fleet: Fleet, node: Node) -> dict[str, Any]:
     """What an installer needs to know."""
     profile, home = fleet.profiles[node.profile], http(fleet.networks[node.network])
     files = Payload(profile.kernel, profile.initrd, ()).below(home)
-    return {"disk": node.install_disk, "state_url": fleet.install_state_url(node), "kernel": files.kernel, "initrd": list(files.initrd)}
+    images = [f"{home}images/{name}/current/" for name in profile.artefacts]
+    urls = {"state_url": fleet.install_state_url(node), "kernel": files.kernel, "initrd": list(files.initrd), "images": images}
+    # Those of the profile are the installer's.
+    return {"disk": node.install_disk, "kernel_args": list(fleet.kernel_args_of(node)[len(profile.kernel_args) :]), **urls}
 
 
 def _network(network: Network) -> dict[str, Any]:

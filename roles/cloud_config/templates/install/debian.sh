@@ -1,43 +1,10 @@
 #!/bin/bash
 # Installs the Debian that runs here in RAM onto a disk. What is on the disk is only overwritten if the master says so.
-set -euo pipefail
+{% include "install/common.sh" %}
 
-disk={{ install.disk }}
-state={{ install.state_url }}
-config={{ config_url }}
 kernel_url={{ install.kernel }}
 initrd_url={{ install.initrd | first }}
-arguments=$(base64 --decode <<< '{{ node.kernel_args | join(" ") | b64encode }}')
-final={{ 'poweroff' if install_poweroff is defined and install_poweroff else 'reboot' }}
 target=/run/bootyard/target
-
-say() { printf '\n*** bootyard: %s\n' "$*"; }
-
-fetch() { curl --fail --silent --show-error --retry 10 --retry-connrefused "$@"; }
-
-# Tell the master how far this is: a word, and a text that goes with it.
-tell() { fetch --request PUT --header 'Content-Type: text/plain' --data-raw "$2" --output /dev/null "$state$1"; }
-
-# Whether the master knows the word of this node. Any answer but yes or no ends everything.
-known() {
-    local code
-    code=$(curl --silent --retry 10 --retry-connrefused --output /dev/null --write-out '%{http_code}' "$state$1") || true
-    case $code in
-        200) return 0 ;;
-        404) return 1 ;;
-    esac
-    stop "the master does not say whether this machine is $1: its answer is $code"
-}
-
-stop() {
-    say "NOTHING IS WRITTEN to $disk: $1. This machine stays up; log in to see to it."
-    exit "${2-1}"
-}
-
-refuse() {
-    tell refused "$1" || true
-    stop "$1" 0
-}
 
 part() {
     case $disk in
@@ -45,32 +12,6 @@ part() {
         *) echo "$disk$1" ;;
     esac
 }
-
-trap 'say "IT BROKE OFF in line $LINENO. It goes on at the next power-on; log in to see why."' ERR
-
-udevadm settle --timeout 60
-[ -b "$disk" ] || refuse "there is no disk $disk; there are $(lsblk --nodeps --noheadings --raw --paths --output NAME | paste --serial --delimiters ' ')"
-disk=$(readlink --canonicalize "$disk")
-[ "$(lsblk --nodeps --noheadings --raw --output TYPE "$disk")" = disk ] || refuse "$disk is no whole disk"
-
-if known installed; then
-    stop 'the master has this machine as installed, and should have it boot its disk'
-elif known wipe; then
-    say "what is on $disk may be overwritten, as playbooks/reinstall.yml has asked for it"
-elif known installing; then
-    say "what is on $disk may be overwritten, as this goes on with an installation"
-else
-    contents=$(
-        lsblk --noheadings --raw --output NAME,FSTYPE,PTTYPE "$disk" | tail --lines +2
-        wipefs --no-act --noheadings --output TYPE "$disk"
-    ) || refuse "what is on $disk cannot be read"
-    [ -z "$contents" ] || refuse "the master does not know this machine, and $disk is not blank (${contents//$'\n'/, }); playbooks/reinstall.yml lets it be overwritten"
-fi
-[ -z "$(lsblk --noheadings --raw --output MOUNTPOINTS "$disk" | tr --delete '\n')" ] || refuse "$disk is mounted"
-
-begun=$SECONDS
-tell installing "begun $(date --utc --iso-8601=seconds)"
-say "installing Debian onto $disk"
 
 wipefs --all --quiet "$disk"
 # A gap for GRUB on a BIOS, a partition for a UEFI, and the system: either firmware can start it.
@@ -135,7 +76,4 @@ chroot "$target" update-grub
 say "installed the boot loader ($((SECONDS - begun)) s)"
 
 umount --recursive "$target"
-sync
-tell installed "done $(date --utc --iso-8601=seconds), $(sfdisk --disk-id "$disk")"
-say "INSTALLED Debian onto $disk in $((SECONDS - begun)) s; now comes $final"
-systemctl --no-block "$final"
+finish
