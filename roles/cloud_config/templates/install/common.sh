@@ -37,7 +37,10 @@ refuse() {
 
 trap 'say "IT BROKE OFF in line $LINENO. It goes on at the next power-on; log in to see why."' ERR
 
-udevadm settle --timeout 60
+for _second in {1..30}; do
+    [ -b "$disk" ] && break
+    sleep 1
+done
 [ -b "$disk" ] || refuse "there is no disk $disk; there are $(lsblk --nodeps --noheadings --raw --paths --output NAME | paste --serial --delimiters ' ')"
 disk=$(readlink --canonicalize "$disk")
 [ "$(lsblk --nodeps --noheadings --raw --output TYPE "$disk")" = disk ] || refuse "$disk is no whole disk"

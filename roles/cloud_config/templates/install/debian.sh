@@ -65,7 +65,8 @@ GRUB_TIMEOUT=1
 GRUB_DISTRIBUTOR=Debian
 GRUB_TERMINAL=console
 GRUB_CMDLINE_LINUX_DEFAULT=
-GRUB_CMDLINE_LINUX=$(printf %q "$arguments")
+# The first initrd is that of a system in RAM.
+GRUB_CMDLINE_LINUX=$(printf %q "boot=local $arguments")
 SETTINGS
 for directory in dev proc sys; do
     mount --rbind --make-rslave "/$directory" "$target/$directory"
