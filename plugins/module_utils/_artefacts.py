@@ -7,7 +7,7 @@
 An artefact is a few files of one version. A C(recipe) says where new versions are to be found, a C(pin) which bytes one of them
 consists of. What is pinned needs no other proof than its SHA-256; what is to be pinned must bear upstream's signature where there is one.
 
-This file, L(_binaries) and L(_run) need Python's standard library only: the timer that follows channels runs them by themselves.
+This file and those that it uses need Python's standard library only: the timer that follows channels runs them without Ansible.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -31,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from . import _binaries, _run
+from . import _binaries
 
 #: The keys of a recipe. C(files) maps published names to upstream's. The version is C(version), or what C(pattern) finds in the text
 #: at C(index), and C(url) is where its files are; or C(stream) has all of that (github.com/coreos/stream-metadata-go); or it is the
@@ -205,7 +204,7 @@ class Upstream:
                     _same(file.url, sha256(target), file.sha256)
                 return
             except ArtefactError:
-                for path in {raw, target}:
+                for path in dict.fromkeys([raw, target]):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(path)
                 if not resumed:  # else upstream may have changed between both parts
@@ -420,7 +419,8 @@ def _transfer(url: str, part: str, tag: str) -> bool:
     if have:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", etag)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+    # Not by ansible.module_utils.urls: the timer has nothing of Ansible.
+    with urllib.request.build_opener().open(request, timeout=TIMEOUT) as answer:
         resumed = bool(have) and answer.status == 206
         length = answer.headers.get("Content-Length")
         found = answer.headers.get("ETag", "")
@@ -475,7 +475,7 @@ def _candidate(package: str) -> tuple[str, str]:
 
 
 def _unpack_package(pinned: str, members: Mapping[str, str], directory: str) -> None:
-    package, _, wanted = pinned.partition("=")
+    package, wanted = pinned.split("=", 1)
     deb, version = _candidate(package)
     if version != wanted:
         raise ArtefactError(f"{package} {wanted} is pinned, and apt has {version} now; pin that: playbooks/images.yml -e update=true")
@@ -522,20 +522,3 @@ def _read(path: str) -> str:
 def lines(versions: Mapping[str, str | None]) -> Iterator[str]:
     """Versions for people, a line each."""
     return (f"{name}: {version or 'none'}\n" for name, version in sorted(versions.items()))
-
-
-def main(path: str) -> None:
-    """What the timer runs: follow the channels that a JSON file names, with the arguments of L(Store), L(Upstream) and L(follow)."""
-    with open(path, encoding="utf-8") as stream:
-        told = json.load(stream)
-    try:
-        with _run.turn(told["state_dir"], None):
-            result = follow(Store(told["roots"], told["keep"]), Upstream(told["mirrors"], told["keyrings"]), told["artefacts"])
-    except (ArtefactError, _binaries.BinaryError, _run.RunError, OSError) as error:
-        sys.exit(str(error))
-    for name, (before, after) in result.switched.items():
-        print(f"{name}: {before or 'nothing'} -> {after}")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -643,7 +643,7 @@ def _profiles(faults, master, specs, wanted, images, recipes, words) -> tuple[di
     """The profiles that are wanted, as NAME or NAME@CHANNEL, and the recipes of the artefacts that they need."""
     profiles, needed = {}, {}
     for full in wanted:
-        name, _, channel = full.partition("@")
+        name, _at, channel = full.partition("@")
         where = f"netboot_profiles.{name}"
         spec = specs.get(name)
         if name not in specs:

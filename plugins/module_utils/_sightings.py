@@ -105,7 +105,7 @@ def access_log(lines: Iterable[str]) -> Iterator[Sighting]:
     for entry in _objects(lines):
         try:
             ip, seen = _address(entry["address"]), int(datetime.fromisoformat(entry["time"]).timestamp())
-            path, _, query = entry["uri"].partition("?")
+            path, _mark, query = entry["uri"].partition("?")
             request = _REQUEST.fullmatch(path)
             said = {key: values[-1] for key, values in urllib.parse.parse_qs(query).items()}
             mac = canonical_mac(said.get("mac") or request["mac"]) if "mac" in said or request["mac"] else ""

@@ -12,16 +12,10 @@ from clients import is_served, machine
 from masters import BRIDGE, BYSTANDER, INVENTORY, SERVER, bystander_is_served, converge, host, inventory
 from plays import ROOT, command, environment
 
-MORE = inventory("interrupted")
 NODES = {"node5": ("52:54:00:12:00:05", "10.77.12.15"), "node6": ("52:54:00:12:00:06", "10.77.12.16")}
+ADD = inventory("interrupted")
+REMOVE = f"--extra-vars={{netboot_allow_removal: [{', '.join(NODES)}], nfs_root_purge: true}}"
 SET = {"node1", "node2", "node3"}
-
-
-@pytest.fixture
-def without_the_new_nodes():
-    """The two nodes are not served yet."""
-    names = ", ".join(NODES)
-    assert converge(f"--extra-vars={{netboot_allow_removal: [{names}], nfs_root_purge: true}}").code == 0
 
 
 def start(*arguments: str) -> subprocess.Popen:
@@ -45,17 +39,18 @@ def served_sets() -> list[set[str]]:
 
 
 @pytest.mark.parametrize(
-    "task",
+    ("arguments", "task"),
     [
-        "Make the roots",
-        "Export with Ganesha",
-        "Tell every node what to boot",
-        "Tell every machine what to boot",
-        "Serve addresses and boot files",
+        (ADD, "Make the roots"),
+        (REMOVE, "Export with Ganesha"),
+        (ADD, "Tell every node what to boot"),
+        (REMOVE, "Tell every machine what to boot"),
+        (ADD, "Serve addresses and boot files"),
+        (REMOVE, "Take the roots of nodes that left"),
     ],
 )
-def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
-    run = start(MORE)
+def test_a_killed_run_is_finished_by_the_next(arguments, task):
+    run = start(arguments)
     for line in run.stdout:
         if task in line:
             break
@@ -64,19 +59,19 @@ def test_a_killed_run_is_finished_by_the_next(without_the_new_nodes, task):
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert bystander_is_served()
-    again = converge(MORE)
+    again = converge(arguments)
     assert again.code == 0, again.messages
-    assert served_sets() == [SET | set(NODES)] * 7
-    assert all(is_served(BRIDGE, SERVER, *node) for node in NODES.values())
+    assert served_sets() == [SET | set(NODES) if arguments == ADD else SET] * 7
+    assert all(is_served(BRIDGE, SERVER, *node) == (arguments == ADD) for node in NODES.values())
     assert not host().check_output(
         "find /etc /srv/tftp /srv/http /srv/netboot/common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'"
     )
-    assert converge(MORE).changed == ()
     assert bystander_is_served()
 
 
-def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
-    runs = [start(MORE), start()]
+def test_two_runs_at_once_leave_the_set_of_one():
+    assert converge().changed == ()
+    runs = [start(ADD), start()]
     outputs = [run.communicate()[0] for run in runs]
     codes = [run.returncode for run in runs]
     assert 0 in codes
@@ -85,10 +80,10 @@ def test_two_runs_at_once_leave_the_set_of_one(without_the_new_nodes):
             code == 0 or "has taken over from this one" in output or "still at work" in output or "no longer in the inventory" in output
         ), output
     assert bystander_is_served()
-    last = converge(MORE)
+    last = converge(ADD)
     assert last.code == 0, last.messages
     assert served_sets() == [SET | set(NODES)] * 7
-    assert converge("--extra-vars={netboot_allow_removal: [node5, node6], nfs_root_purge: true}").code == 0
+    assert converge(REMOVE).code == 0
     assert served_sets() == [SET] * 7
     assert bystander_is_served()
 

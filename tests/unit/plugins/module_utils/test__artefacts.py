@@ -58,9 +58,9 @@ class World:
             files[f"{version}/{name}"] = content
             files[f"{version}/{name}.sig"] = (signer or self.signer).sign(content)
 
-    def settle(self, recipe=FLATCAR, lock=(), **more) -> _artefacts.Result:
+    def settle(self, recipe=None, lock=(), **more) -> _artefacts.Result:
         self.mirror.requests.clear()
-        return _artefacts.settle(self.store, self.upstream, {"flatcar": recipe}, dict(lock), **more)
+        return _artefacts.settle(self.store, self.upstream, {"flatcar": recipe or FLATCAR}, dict(lock), **more)
 
     def boots(self, file: str = "vmlinuz") -> bytes | None:
         """What a machine gets, which must be the same in both roots."""

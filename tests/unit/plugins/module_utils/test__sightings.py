@@ -89,7 +89,7 @@ def test_cards_of_one_search_are_in_one_machine():
 
 def test_a_report_says_which_card_was_used():
     report = f"/default.ipxe?mac={OTHER}&uuid={UUID}&serial=AB%20%2F1&manufacturer=&product=R640&arch=x86_64&platform=efi"
-    *_, last = _sightings.access_log(requests(f"/by-mac/{MAC}.ipxe".replace(":", "-"), report))
+    last = list(_sightings.access_log(requests(f"/by-mac/{MAC}.ipxe".replace(":", "-"), report)))[-1]
     details = {"uuid": UUID, "serial": "AB /1", "product": "R640", "arch": "x86_64", "platform": "efi"}
     assert last == Sighting((OTHER, MAC), NOON, "iPXE", "10.0.33.20", details=details)
 
