@@ -24,7 +24,7 @@ REPORTED = ("installing", "installed", "refused")
 MARKERS = (*REPORTED, "wipe")
 #: The states, and what follows from each at the next boot. The first one whose marker is there holds.
 NEXT = {
-    "installed": "boots its disk",
+    "installed": "is installed, and boots its disk",
     "wipe": "installs itself, and overwrites {disk}",
     "installing": "installs itself again, and overwrites {disk}, since it was not finished",
     "refused": "installs itself only if {disk} is blank, which it was not",

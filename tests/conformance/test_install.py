@@ -32,7 +32,7 @@ server {{
 NGINX = "user www-data; worker_processes 2; events {} http { include /etc/nginx/conf.d/*.conf; }"
 
 
-def make_fleet(more=0, **common):
+def make_fleet(more=0, nodes=None, **common):
     network = {"cidr": "10.0.0.0/16", "address": MASTER, "interface": "eth1"}
     hosts = {"head": {"netboot_networks": {"lab": network}, **common}}
     for number, (name, ip) in enumerate(NODES.items(), 1):
@@ -45,6 +45,7 @@ def make_fleet(more=0, **common):
         hosts[f"more{number}"] = {"netboot_ip": f"10.0.{64 + (number >> 8)}.{number & 255}", "netboot_mac": mac, **own}
         if number & 255 in (0, 255):
             hosts[f"more{number}"]["netboot_ip"] = f"10.0.{128 + (number >> 7)}.1"
+    hosts |= nodes or {}
     nodes = [name for name in hosts if name != "head"]
     return hosts, _fleet.parse(hosts, nodes, "head", {"eth1": [f"{MASTER}/16"]}, now=time.time())
 
@@ -52,12 +53,12 @@ def make_fleet(more=0, **common):
 class Master:
     """nginx on the machine, with the scripts and the directories of the fleet."""
 
-    def __init__(self, machine, secret="", **common):
+    def __init__(self, machine, secret="", templates=(), **common):
         self.machine, self.home = machine, machine.root / "srv/installs"
         hosts, self.fleet = make_fleet(**common)
         for path, text in _ipxe.files(self.fleet, {}, "/srv/http", menu=False, replace_rom=False).items():
             machine.write(path, text)
-        self.configs = _cloud.render(self.fleet, hosts, [str(ROOT / "roles/cloud_config/templates")])
+        self.configs = _cloud.render(self.fleet, hosts, [*map(str, templates), str(ROOT / "roles/cloud_config/templates")])
         for node, config in self.configs.items():
             for name, text in config.files.items():
                 machine.write(f"/srv/cloud/{node}/{name}", text)
@@ -260,3 +261,137 @@ def test_nginx_has_room_for_a_large_fleet(machine):
     machine.write("/etc/nginx/nginx.conf", NGINX)
     checked = machine.run("/usr/sbin/nginx", "-t", "-q")
     assert checked.returncode == 0, checked.stderr
+
+
+# --- an installer's first half, at this end of the cable -------------------------------------------------------------
+
+#: In the place of what writes a system.
+PROBE = """\
+#!/bin/bash
+{% include "install/common.sh" %}
+
+head --bytes 65536 /dev/zero | tr '\\0' x > "$disk"
+tell installed done
+"""
+WRITTEN = b"x" * 65536
+
+
+class Installer:
+    """A node at this end that installs itself to a loop device: C(run) is one boot of it."""
+
+    def __init__(self, machine, directory):
+        self.image = directory / "image"
+        self.image.write_bytes(bytes(1 << 24))
+        loop = ["losetup", "--find", "--show", str(self.image)]
+        self.disk = subprocess.run(loop, capture_output=True, text=True, check=True).stdout.strip()
+        (directory / "probe.j2").write_text(PROBE)
+        profile = {"boot": "http", "kernel": "k", "mode": "install", "config": "nocloud", "install_template": "probe.j2"}
+        node = {"netboot_ip": HERE, "netboot_mac": "52:54:00:00:00:fa", "netboot_profile": "probe", "netboot_install_disk": self.disk}
+        self.master = Master(machine, templates=[directory], nodes={"here": node}, netboot_profiles={"probe": profile})
+        self.script = self.master.configs["here/install"].files["config"]
+
+    def run(self):
+        done = subprocess.run(["bash", "-c", self.script], capture_output=True, text=True, timeout=120, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def content(self):
+        subprocess.run(["sync", "--file-system", str(self.image)], check=True)
+        with open(self.disk, "rb") as stream:
+            return stream.read()
+
+    def command(self, *words):
+        subprocess.run([*words, self.disk], check=True, capture_output=True)
+
+    def partition(self):
+        """A table of the old kind with one partition, and nothing else."""
+        with open(self.disk, "r+b") as stream:
+            stream.seek(446)
+            stream.write(bytes([0, 0, 33, 0, 0x83, 2, 0, 0]) + (2048).to_bytes(4, "little") + (20480).to_bytes(4, "little"))
+            stream.seek(510)
+            stream.write(b"\x55\xaa")
+
+
+@pytest.fixture
+def installer(machine, addresses, tmp_path):
+    made = Installer(machine, tmp_path)
+    yield made
+    subprocess.run(["losetup", "--detach", made.disk], check=True)
+
+
+def test_a_blank_disk_is_written_by_whoever_is_unknown(installer):
+    code, said = installer.run()
+    assert code == 0, said
+    assert installer.content().startswith(WRITTEN)
+    assert installer.master.state("here") == "installed"
+    assert sorted(os.listdir(installer.master.home / "here")) == [".bootyard", "installed", "installing"]
+
+
+@pytest.mark.parametrize("marker", ["", "refused"])
+@pytest.mark.parametrize("what", ["file system", "partitions"])
+def test_a_disk_that_is_not_blank_is_not(installer, what, marker):
+    if marker:
+        (installer.master.home / "here" / marker).write_text("")
+    if what == "partitions":
+        installer.partition()
+    else:
+        installer.command("mkfs.ext4", "-q")
+    before = installer.content()
+    code, said = installer.run()
+    assert installer.content() == before
+    kind = "dos" if what == "partitions" else "ext4"
+    assert f"*** bootyard: NOTHING IS WRITTEN to {installer.disk}: the master does not know this machine, and" in said
+    assert f"is not blank ({kind})" in said
+    assert code == 0
+    assert installer.master.state("here") == "refused"
+    assert "is not blank" in (installer.master.home / "here/refused").read_text()
+
+
+@pytest.mark.parametrize("marker", ["wipe", "installing"])
+def test_it_is_written_where_that_is_allowed(installer, marker):
+    installer.command("mkfs.ext4", "-q")
+    (installer.master.home / "here" / marker).write_text("")
+    (installer.master.home / "here/installing").touch()
+    os.chown(installer.master.home / "here/installing", 33, 33)
+    code, said = installer.run()
+    assert code == 0, said
+    assert installer.content().startswith(WRITTEN)
+    assert installer.master.state("here") == "installed"
+
+
+def test_who_is_installed_writes_nothing(installer):
+    (installer.master.home / "here/installed").write_text("")
+    (installer.master.home / "here/wipe").write_text("")
+    code, said = installer.run()
+    assert code == 1
+    assert "the master has this machine as installed" in said
+    assert not any(installer.content())
+
+
+def test_who_gets_no_clear_answer_writes_nothing(installer):
+    os.chmod(installer.master.home / "here", 0)
+    code, said = installer.run()
+    assert code == 1
+    assert "the master does not say whether this machine is installed: its answer is 403" in said
+    assert not any(installer.content())
+
+
+def test_who_cannot_report_that_it_begins_does_not_begin(installer):
+    (installer.master.home / "here/wipe").write_text("")
+    (installer.master.home / "here/installing").mkdir()
+    code, said = installer.run()
+    assert code != 0
+    assert "IT BROKE OFF" in said
+    assert not any(installer.content())
+
+
+def test_a_disk_that_is_in_use_is_not_written(installer, tmp_path):
+    installer.command("mkfs.ext4", "-q")
+    (installer.master.home / "here/wipe").write_text("")
+    (tmp_path / "mounted").mkdir()
+    subprocess.run(["mount", installer.disk, str(tmp_path / "mounted")], check=True)
+    try:
+        code, said = installer.run()
+    finally:
+        subprocess.run(["umount", str(tmp_path / "mounted")], check=True)
+    assert (code, "is mounted" in said) == (0, True)
+    assert not installer.content().startswith(WRITTEN)

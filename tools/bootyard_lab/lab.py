@@ -65,8 +65,8 @@ def trust_published_keys() -> None:
     (STATE / "known_hosts").write_bytes(keys.stdout)
 
 
-def ssh(node: Node, command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a shell command on a node as root."""
+def ssh(node: Node, command: str, timeout: float = 60, user: str = "root", **differing: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell command on a node; ``differing`` are options of ssh that are to be others than usual."""
     options = {
         "BatchMode": "yes",
         # A machine that is emulated and still booting is slow to greet.
@@ -76,10 +76,11 @@ def ssh(node: Node, command: str, timeout: float = 60) -> subprocess.CompletedPr
         "IdentityFile": STATE / "id_ed25519",
         "StrictHostKeyChecking": "yes",
         "UserKnownHostsFile": STATE / "known_hosts",
+        **differing,
     }
     flags = [f"-o{key}={value}" for key, value in options.items()]
     return subprocess.run(
-        ["ssh", "-F", "none", *flags, f"root@{node.ip}", command], capture_output=True, text=True, timeout=timeout, check=False
+        ["ssh", "-F", "none", *flags, f"{user}@{node.ip}", command], capture_output=True, text=True, timeout=timeout, check=False
     )
 
 

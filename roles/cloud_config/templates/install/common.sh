@@ -1,5 +1,5 @@
 {# What every installer does first: it asks the master, and looks at the disk. #}
-set -euo pipefail
+set -Eeuo pipefail
 
 disk={{ install.disk }}
 state={{ install.state_url }}
@@ -9,7 +9,9 @@ final={{ 'poweroff' if install_poweroff is defined and install_poweroff else 're
 
 say() { printf '\n*** bootyard: %s\n' "$*"; }
 
-fetch() { curl --fail --silent --show-error --retry 10 --retry-connrefused "$@"; }
+# A master that starts anew is waited for.
+ask() { curl --silent --retry 20 --retry-delay 3 --retry-connrefused "$@"; }
+fetch() { ask --fail --show-error "$@"; }
 
 # Tell the master how far this is: a word, and a text that goes with it.
 tell() { fetch --request PUT --header 'Content-Type: text/plain' --data-raw "$2" --output /dev/null "$state$1"; }
@@ -17,7 +19,7 @@ tell() { fetch --request PUT --header 'Content-Type: text/plain' --data-raw "$2"
 # Whether the master knows the word of this node. Any answer but yes or no ends everything.
 known() {
     local code
-    code=$(curl --silent --retry 10 --retry-connrefused --output /dev/null --write-out '%{http_code}' "$state$1") || true
+    code=$(ask --output /dev/null --write-out '%{http_code}' "$state$1") || true
     case $code in
         200) return 0 ;;
         404) return 1 ;;
@@ -43,7 +45,7 @@ for _second in {1..30}; do
 done
 [ -b "$disk" ] || refuse "there is no disk $disk; there are $(lsblk --nodeps --noheadings --raw --paths --output NAME | paste --serial --delimiters ' ')"
 disk=$(readlink --canonicalize "$disk")
-[ "$(lsblk --nodeps --noheadings --raw --output TYPE "$disk")" = disk ] || refuse "$disk is no whole disk"
+[ ! -e "/sys/class/block/${disk##*/}/partition" ] || refuse "$disk is no whole disk"
 
 if known installed; then
     stop 'the master has this machine as installed, and should have it boot its disk'

@@ -48,7 +48,7 @@ UUID=$(uuid "$(part 2)") /boot/efi vfat umask=0077 0 2
 TABLE
 echo {{ node.name }} > "$target/etc/hostname"
 # These were for a system without a disk.
-find "$target/etc/systemd/system" -lname /dev/null -delete
+find "$target/etc/systemd/system" \( -lname /dev/null -or -name 'var-lib-*.mount' \) -delete
 printf 'MODULES=most\nCOMPRESS=zstd\n' > "$target/etc/initramfs-tools/conf.d/bootyard"
 
 # Its configuration, which it starts with whether the master is there or not.

@@ -164,7 +164,7 @@ IMAGE = "http://10.0.33.1/images/debian-12-ram/current"
         ("unknown", "boots", f"{IMAGE}/vmlinuz: node1 installs itself only if /dev/vda is blank"),
         ("installing", "boots", f"{IMAGE}/vmlinuz: node1 installs itself again, and overwrites /dev/vda, since it was not finished"),
         ("wipe", "boots", f"{IMAGE}/vmlinuz: node1 installs itself, and overwrites /dev/vda"),
-        ("installed", "nothing", "it leaves to the next boot device: node1 boots its disk"),
+        ("installed", "nothing", "it leaves to the next boot device: node1 is installed, and boots its disk"),
     ],
 )
 def test_an_installation_is_told_by_how_far_it_is(site, firmware, state, status, outcome):

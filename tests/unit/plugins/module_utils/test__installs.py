@@ -83,7 +83,7 @@ def test_whatever_happens_in_whatever_order(events):
 def test_each_state_is_told(fleet):
     node = fleet("n1").installs[0]
     assert {state: _installs.tells(node, state) for state in _installs.NEXT} == {
-        "installed": "n1 boots its disk",
+        "installed": "n1 is installed, and boots its disk",
         "wipe": "n1 installs itself, and overwrites /dev/vda",
         "installing": "n1 installs itself again, and overwrites /dev/vda, since it was not finished",
         "refused": "n1 installs itself only if /dev/vda is blank, which it was not",
