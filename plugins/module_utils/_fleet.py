@@ -723,15 +723,23 @@ def _installer(faults, master, where, spec, profile) -> dict[str, Any]:
             faults.add(master, f"{where}.install_template", spec["install_template"], "has no use without mode: install")
         return {}
     if not profile.get("config"):
-        faults.add(master, f"{where}.config", None, f"is missing: an installer has to be told what to do; choose {_names(CONFIG_KINDS, 'or')}")
+        faults.add(
+            master, f"{where}.config", None, f"is missing: an installer has to be told what to do; choose {_names(CONFIG_KINDS, 'or')}"
+        )
     if not spec.get("install_template"):
         faults.add(master, f"{where}.install_template", None, "is missing: name the template of the installer's configuration")
     for key in ("pxelinux_config", "pxelinux_prefix"):
         if spec.get(key):
-            faults.add(master, f"{where}.{key}", spec[key], "would install each time, as PXELINUX does not ask what is installed; take it out")
+            faults.add(
+                master, f"{where}.{key}", spec[key], "would install each time, as PXELINUX does not ask what is installed; take it out"
+            )
     if profile["loader"] not in _ASKING:
         faults.add(master, f"{where}.loader", profile["loader"], _NOT_ASKING)
-    return {"install_templates": _templates(faults, master, f"{where}.install_template", spec.get("install_template"), profile.get("config", ""))}
+    return {
+        "install_templates": _templates(
+            faults, master, f"{where}.install_template", spec.get("install_template"), profile.get("config", "")
+        )
+    }
 
 
 def _configuration(faults, master, where, spec) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def files(fleet: Fleet, directory: str, secret: str = "") -> dict[str, str]:
     maps = _MAPS.format(
         nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.installs),
         # A UUID and no more fits into what nginx's tables have room for by themselves.
-        scripts="".join(f"    {name.partition('/')[2].removesuffix('.ipxe')} {node.name};\n" for node in fleet.installs for name in names(node)),
+        scripts="".join(
+            f"    {name.partition('/')[2].removesuffix('.ipxe')} {node.name};\n" for node in fleet.installs for name in names(node)
+        ),
         seal="[0-9]+/[A-Za-z0-9_-]{22}/" if secret else "",
         links=_LINKS if secret else "",
         **words,

@@ -63,7 +63,9 @@ def to_reinstall(fleet: Fleet, names: Iterable[str]) -> list[Node]:
     names = list(dict.fromkeys(names))
     present, able = {node.name: node for node in fleet.present}, {node.name: node for node in fleet.installs}
     wrong = [
-        f"{name} has the profile {present[name].profile}, which installs nothing" if name in present else f"{name} is no node that is served"
+        f"{name} has the profile {present[name].profile}, which installs nothing"
+        if name in present
+        else f"{name} is no node that is served"
         for name in names
         if name not in able
     ]

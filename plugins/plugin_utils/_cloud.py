@@ -137,7 +137,14 @@ def _values(work: _Work, fleet: Fleet, network: Mapping[str, Any], own: Mapping[
     containers = [dataclasses.asdict(container) for container in read_containers(None, node.name, own.get("netboot_containers"))]
     about["network"] = node.network
     install = _install(fleet, node) if node.install_disk else {}
-    given = {"install": install, "node": about, "network": network, "config_url": fleet.config_url(node), "disks": disks, "containers": containers}
+    given = {
+        "install": install,
+        "node": about,
+        "network": network,
+        "config_url": fleet.config_url(node),
+        "disks": disks,
+        "containers": containers,
+    }
     return {**values, **given}
 
 

@@ -117,7 +117,7 @@ def test_the_second_power_on_starts_the_disk_and_writes_nothing_to_it(site, inst
     site.switch("off")
     # A run in between changes nothing about that.
     site.lab.run(site.lab.playbook("site.yml"))
-    assert site.states() == dict.fromkeys(site.machines, ["installed"])
+    assert site.states() == {name: ["installed"] for name in site.machines}
     site.switch("on", "disk")
     deadline = time.time() + TIMEOUT
     while not ((done := disk.ask("cat /root/mark")) and done.returncode == 0):

@@ -93,9 +93,17 @@ FAULTY = {
     "no device": ({}, {"netboot_install_disk": "vda"}, "name the disk that is to be overwritten"),
     "a command": ({}, {"netboot_install_disk": "/dev/vda; id"}, "name the disk that is to be overwritten"),
     "in use": ({}, {"netboot_disks": [{"device": "/dev/vda"}]}, "netboot_disks = '/dev/vda': is the disk that the system is installed on"),
-    "pxelinux": ({}, {"netboot_loader": "pxelinux"}, "netboot_loader = 'pxelinux': cannot be told to boot the disk once it is installed; choose"),
+    "pxelinux": (
+        {},
+        {"netboot_loader": "pxelinux"},
+        "netboot_loader = 'pxelinux': cannot be told to boot the disk once it is installed; choose",
+    ),
     "of the profile": ({"loader": "pxelinux"}, {}, "netboot_profiles.p.loader = 'pxelinux': cannot be told to boot the disk"),
-    "a shared file": ({"pxelinux_config": "pxelinux.cfg/x"}, {}, "netboot_profiles.p.pxelinux_config = 'pxelinux.cfg/x': would install each time"),
+    "a shared file": (
+        {"pxelinux_config": "pxelinux.cfg/x"},
+        {},
+        "netboot_profiles.p.pxelinux_config = 'pxelinux.cfg/x': would install each time",
+    ),
     "no config": ({"config": None}, {}, "netboot_profiles.p.config = None: is missing: an installer has to be told what to do"),
     "no template": ({"install_template": None}, {}, "netboot_profiles.p.install_template = None: is missing"),
     "no mode": ({"mode": None}, {}, "netboot_profiles.p.mode = None: choose install or run"),
@@ -109,5 +117,7 @@ FAULTY = {
 @pytest.mark.parametrize(("profile", "node", "words"), FAULTY.values(), ids=FAULTY)
 def test_nothing_is_installed_on_a_guess(inventory, profile, node, words):
     with pytest.raises(_fleet.FleetError) as error:
-        inventory(netboot_profiles={"p": OWN | profile}).node("node1", **{"netboot_profile": "p", "netboot_install_disk": "/dev/vda", **node}).parse()
+        inventory(netboot_profiles={"p": OWN | profile}).node(
+            "node1", **{"netboot_profile": "p", "netboot_install_disk": "/dev/vda", **node}
+        ).parse()
     assert words in str(error.value)

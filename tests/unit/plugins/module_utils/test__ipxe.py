@@ -117,5 +117,8 @@ def test_who_may_be_installed_has_a_script_for_that_beside(inventory):
     install = {"netboot_profile": "debian-disk", "netboot_install_disk": "/dev/vda"}
     made = scripts(inventory().node("node1", **install).parse(), {})
     assert [line for line in made["by-mac/52-54-00-00-00-01.ipxe"] if "ds=nocloud-net;s=http://10.0.33.1/cloud/install/ " in line]
-    assert made["local.ipxe"][1:] == scripts(inventory().node("node1", netboot_profile="local").parse(), {})["by-mac/52-54-00-00-00-01.ipxe"][1:]
+    assert (
+        made["local.ipxe"][1:]
+        == scripts(inventory().node("node1", netboot_profile="local").parse(), {})["by-mac/52-54-00-00-00-01.ipxe"][1:]
+    )
     assert "local.ipxe" not in scripts(inventory().node("node1").parse(), {})
