@@ -61,7 +61,10 @@ FORMS = {
     "directory": Form({_INITRAMFS: INITRAMFS}, tuple(MASKED)),
     "squashfs": Form(
         # Installed to a disk it boots by the same initrd, which then needs the disk's driver.
-        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live").replace("=netboot", "=most"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD},
+        {
+            _INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live").replace("=netboot", "=most"),
+            "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD,
+        },
         (*(unit for unit in MASKED if unit != "networking.service"), "systemd-network-generator.service"),
         ("systemd-networkd.service", "systemd-resolved.service"),
         {"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"},
