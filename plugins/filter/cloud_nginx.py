@@ -12,6 +12,7 @@ description:
   - >-
     Returns two files. One has the tables from addresses to nodes and the servers that answer on any path; the other is the location C(/cloud/) for
     the server of P(bootyard.netboot.ipxe_http#role).
+  - Where no node has a configuration there are none.
   - Where nodes install themselves there are two more, by which they report, and boot their disks from then on.
 positional: directory, listen, override_from, secret, installs
 options:

@@ -56,7 +56,7 @@ _value:
   description:
     - >-
       C(master), C(master_macs); C(networks), C(profiles), C(images) and C(binaries) by name;
-      the names in C(images_in_use), C(present), C(rooted) and C(absent).
+      the names in C(images_in_use), C(present), C(rooted), C(configured) and C(absent).
     - C(nodes) is a JSON text, which Ansible passes on faster than data; use P(ansible.builtin.from_json#filter) to look into it.
   type: dict
 """

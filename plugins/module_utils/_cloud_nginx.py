@@ -139,10 +139,14 @@ def files(
 ) -> dict[str, str]:
     """The configuration's files by path.
 
+    None where no node has a configuration.
+
     C(directory) has a directory for each node. Any path of the servers on C(listen), such as C(10.0.33.1:8080), is the node's
     configuration. C(override_from) are networks that may ask for other nodes; the master always may. With C(secret) only
     links of L(Fleet.config_url) are answered. C(installs) has a directory for each node that installs itself.
     """
+    if not fleet.configured:
+        return {}
     admins = [*(network.address for network in fleet.networks.values()), "127.0.0.0/8", *override_from]
     maps = _MAPS.format(
         admins="".join(f"    {ipaddress.IPv4Network(str(admin))} admin;\n" for admin in dict.fromkeys(admins)),
@@ -163,6 +167,8 @@ def files(
 
 def probe(fleet: Fleet, files: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """The question that only a server with these files answers rightly."""
+    if not files:
+        return {}
     first = next(iter(fleet.networks.values()))
     digest = re.search("return 200 ([0-9a-f]{64});", files[LOCATION])
     return {"http": {"url": f"http://{first.address}{WITNESS}", "body": digest[1]}}

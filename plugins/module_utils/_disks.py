@@ -32,7 +32,7 @@ _TAKEN = re.compile(r"/(?:dev|proc|run|sys)(?:/|$)")
 _IMAGE = re.compile(r"[a-z0-9](?:[A-Za-z0-9._/-]|:(?=[A-Za-z0-9]))*(?:@sha256:[0-9a-f]{64})?")
 _ARCHIVE = re.compile(r"https?://[A-Za-z0-9._~:/@%+-]+")
 _PORT = re.compile(r"(?:(?P<address>[0-9.]+):)?(?P<host>[0-9]{1,5}):(?P<inner>[0-9]{1,5})(?:/(?P<protocol>tcp|udp))?")
-_VOLUME = re.compile(rf"(?P<source>{_PATH.pattern}|{_WORD.pattern}):{_PATH.pattern}(?::r[ow])?")
+_VOLUME = re.compile(rf"(?P<source>{_PATH.pattern}|{_WORD.pattern}):{_PATH.pattern}(?::(?:r[ow]|[zZ])(?:,(?:r[ow]|[zZ]))*)?")
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -328,6 +328,7 @@ class Fleet:
             "binaries": {name: dict(binary) for name, binary in self.binaries.items()},
             "present": [node.name for node in self.present],
             "rooted": [node.name for node in self.rooted],
+            "configured": [node.name for node in self.configured],
             "absent": [node.name for node in self.nodes if node.state == "absent"],
             "nodes": json.dumps([_plain(node) for node in self.nodes]),
         }
@@ -443,6 +444,7 @@ def parse(
             nodes.append(node)
     _unique(faults, master, master_macs, networks, nodes)
     _shared(faults, master, networks, profiles, nodes)
+    _runnable(faults, common, profiles, images, hosts, nodes)
     nodes = _linked(faults, master, common, nodes, now)
     if faults:
         raise FleetError(faults)
@@ -982,6 +984,21 @@ def _shared(faults, master, networks, profiles, nodes) -> None:
         for name in sorted(used):
             if networks[name].mode == "proxy":
                 faults.add(master, where, profile.pxelinux_config, f"cannot be told on {name}, where another server gives the addresses")
+
+
+def _runnable(faults, common, profiles, images, hosts, nodes) -> None:
+    """Images that are made here can run containers only with what runs them."""
+    for node in nodes:
+        profile = profiles.get(node.profile)
+        if node.state == "absent" or not profile or not profile.config or not hosts[node.name].get("netboot_containers"):
+            continue
+        name, spec = profile.image, images.get(profile.image)
+        if not spec:
+            continue
+        more = spec["extra_packages"] if "extra_packages" in spec else common.get("nfs_root_extra_packages")
+        if not {"podman", "docker.io"} & {*map(str, [*_list(spec.get("packages")), *_list(more)])}:
+            right = f"has nothing that runs containers; write netboot_images: {{{name}: {{…, extra_packages: [podman, crun, netavark]}}}}"
+            faults.add(node.name, "netboot_containers", name, right)
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

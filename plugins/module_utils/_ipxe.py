@@ -43,6 +43,7 @@ chain --autofree undionly.kpxe && goto leave ||
 
 #: Each script that may be there is asked for, and only the answer that there is none leads to the next one: its error
 #: has these two numbers (ipxe.org/2d0c613b, ipxe.org/2d0c618e). Another failure may pass.
+#: Who comes to the end says who it is, which the server's log keeps for L(_sightings); a colon would end the scheme of a URL.
 _SEARCH = """\
 :search
 set card:int32 -1
@@ -58,7 +59,8 @@ set script by-uuid/${uuid}.ipxe
 set next stranger
 goto fetch
 :stranger
-set script default.ipxe
+set script default.ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&manufacturer=${manufacturer:uristring}\
+&product=${product:uristring}&arch=${buildarch}&platform=${platform}
 set next failed
 :fetch
 set wait:int32 1

@@ -29,7 +29,8 @@ def strangers(fleet: Fleet, sightings: Iterable[Sighting]) -> list[dict[str, Any
         machine["network"] = network.name if network else ""
     machines.sort(key=lambda machine: (machine["network"], machine["macs"]))
     free = {name: _free(fleet, network) for name, network in fleet.networks.items()}
-    taken: set[str] = set()
+    # What a stranger has, whoever gave it, is not free.
+    taken = {machine["at"] for machine in machines if "at" in machine}
     for machine in machines:
         machine["ip"] = next((ip for ip in free.get(machine["network"], ()) if ip not in taken), "")
         taken.add(machine["ip"])

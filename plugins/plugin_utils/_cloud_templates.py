@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
+from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import escape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 #: A name that a template can use.
@@ -48,6 +49,8 @@ class Templates:
             lstrip_blocks=True,
         )
         self._jinja.filters["b64encode"] = lambda value: base64.b64encode(str(value).encode()).decode()
+        self._jinja.filters["unit_name"] = escape
+        self._jinja.globals["fail"] = _fail
 
     def render(self, name: str, values: Mapping[str, Any], dollars: bool = False) -> str:
         """The text of a template; with C(dollars) one without the ending .j2 has names after dollar signs. Raises C(TemplateError)."""
@@ -61,6 +64,8 @@ class Templates:
             raise TemplateError(name, 0, f"{error.name} is in none of {where}; put it there, or name another one") from error
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(error.name or name, error.lineno, f"is no Jinja2: {error.message}") from error
+        except _Refused as error:
+            raise TemplateError(name, 0, str(error)) from error
         except TemplateError:
             raise
         # A template computes, and anything can go wrong at that.
@@ -91,6 +96,14 @@ def substitute(name: str, source: str, values: Mapping[str, Any]) -> str:
         return str(values[word])
 
     return _DOLLAR.sub(value, source)
+
+
+class _Refused(Exception):
+    """A template says itself what it cannot do."""
+
+
+def _fail(message: str) -> None:
+    raise _Refused(message)
 
 
 def _because(error: Exception) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 
 import pytest
+import yaml
 from bootyard_lab import follow
 from bootyard_lab.lab import ssh
+from daemons import eventually
 from plays import play
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -65,6 +68,34 @@ def test_a_machine_that_is_not_in_the_inventory_gets_an_address_and_no_boot(runn
     lab.run(lab.power("off", [node4]))
     assert re.search(r"net0: 10\.77\.33\.2[012]\d/", result.console), result.console
     assert (list(result.reached), result.problem) == (["DHCP"], "No more network devices")
+
+
+STRANGER = "52:54:00:77:99:01"
+#: QEMU's own network hands this machine the master's script, which the lab's gives to no stranger.
+STRANGE_MACHINE = f"""qemu-system-x86_64 -accel tcg -m 128 -nographic -uuid 4c4c4544-0042-4a10-8056-b4c04f395931
+    -smbios type=1,serial=AB-12,manufacturer=ACME,product=R640 -device virtio-net-pci,netdev=net,mac={STRANGER}
+    -netdev user,id=net,tftp=/tmp,bootfile=http://10.77.33.1/boot.ipxe -boot n"""
+
+
+def test_machines_that_nobody_knows_are_told_as_an_inventory(running, tmp_path):
+    """The one by its lease, since it was on before; the other by what its iPXE says of itself."""
+    name = "bootyard-lab-stranger"
+    docker = ["docker", "run", "--detach", "--rm", f"--name={name}", "--network=bootyard-lab-nodes", "bootyard-lab/machine:bookworm"]
+    subprocess.run([*docker, *STRANGE_MACHINE.split()], check=True, capture_output=True)
+    try:
+        assert eventually(60, lambda: "default.ipxe?mac=52-54-00-77-99-01" in running.on_master("cat /var/log/nginx/bootyard.log"))
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+    found = tmp_path / "found.yml"
+    done = play("playbooks/discover.yml", "--inventory=inventory/lab", f"--extra-vars=discover_file={found}")
+    assert done.code == 0, done.output
+    text = found.read_text()
+    assert "# It says: manufacturer ACME, product R640, serial AB-12, arch i386, platform pcbios" in text
+    hosts = yaml.safe_load(text)["slaves"]["hosts"]
+    told = hosts["node-525400779901"]
+    assert (told["netboot_mac"], told["netboot_uuid"]) == (STRANGER, "4c4c4544-0042-4a10-8056-b4c04f395931")
+    _lab, (node4,) = running.rack("node4.yml")
+    assert hosts[f"node-{node4.mac.replace(':', '')}"]["netboot_mac"] == node4.mac
 
 
 def test_a_fourth_node_joins_while_three_run(running):

@@ -14,7 +14,10 @@ PAGE = (ROOT / "docs/profiles.md").read_text()
 PARTS = dict(re.findall(r"^## (.+)\n(?:(?!^## )[\s\S])*?```yaml\n([\s\S]+?)```", PAGE, re.MULTILINE))
 NETWORKS = {"lab": {"cidr": "10.0.33.0/24", "address": "10.0.33.1", "interface": "eth1"}}
 #: What the page leaves to the reader.
-TEMPLATES = {"worker.yaml.j2": "version: v1alpha1\nmachine: {type: worker}\n", "autoinstall.yaml.j2": "#cloud-config\nautoinstall: {version: 1}\n"}
+TEMPLATES = {
+    "worker.yaml.j2": "version: v1alpha1\nmachine: {type: worker}\n",
+    "autoinstall.yaml.j2": "#cloud-config\nautoinstall: {version: 1}\n",
+}
 
 
 def test_every_profile_has_a_part():

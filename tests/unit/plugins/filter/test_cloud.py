@@ -46,6 +46,12 @@ def test_only_those_that_fetch_one_are_known(made):
     assert printed["probe"]["http"]["body"] in location
 
 
+def test_where_nobody_has_a_configuration_nothing_is_served(inventory):
+    fleet = inventory().node("node1").parse().to_dict()
+    assert fleet["configured"] == []
+    assert cloud_nginx(fleet, "/srv/cloud", ["10.0.33.1:8080"]) == {"files": {}, "probe": {}}
+
+
 def test_with_links_there_is_no_server_that_knows_none(made):
     fleet = made(netboot_config_secret=SECRET).parse(now=1_000_000)
     assert "listen" not in cloud_nginx(fleet.to_dict(), "/srv/cloud", ["10.0.33.1:8080"], (), SECRET)["files"][MAPS]

@@ -180,7 +180,7 @@ def test_whatever_is_said_of_containers_is_a_fault_or_safe(entries):
 
 def test_a_fleet_keeps_disks_and_no_secrets(inventory):
     node = {"netboot_disks": [{"device": "/dev/vdb", "mount": "/a"}], "netboot_containers": [{**WEB, "env": {"TOKEN": "s3cret"}}]}
-    fleet = inventory().node("node1", netboot_profile="debian-ram", **node).parse()
+    fleet = inventory(nfs_root_extra_packages=["podman"]).node("node1", netboot_profile="debian-ram", **node).parse()
     text = json.dumps(fleet.to_dict())
     assert "s3cret" not in text
     assert _fleet.Fleet.from_dict(json.loads(text)) == fleet
@@ -193,3 +193,10 @@ def test_a_disk_or_a_container_needs_a_configuration(inventory):
     assert faults == [("node1", "netboot_disks", ["/dev/vdb"]), ("node1", "netboot_containers", ["web"])]
     talos = inventory().node("node1", netboot_profile="talos", netboot_channel="v1", **node).faults()
     assert talos == [("node1", "netboot_containers", ["web"])]
+
+
+def test_an_image_needs_what_runs_containers(inventory):
+    own = {"debian-12-ram": {"suite": "bookworm", "form": "squashfs", "extra_packages": ["docker.io"]}}
+    node = {"netboot_profile": "debian-ram", "netboot_containers": [WEB]}
+    assert inventory(netboot_images=own).node("node1", **node).parse()
+    assert inventory().node("node1", **node).faults() == [("node1", "netboot_containers", "debian-12-ram")]

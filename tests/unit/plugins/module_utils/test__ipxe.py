@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _ipxe
+from ansible_collections.bootyard.netboot.plugins.module_utils import _ipxe, _sightings
 
 UUID = "4c4c4544-0042-4a10-8056-b4c04f395931"
 PROFILES = {
@@ -67,6 +68,15 @@ def test_a_node_without_a_root_is_told_what_strangers_are(fleet):
     made = scripts(fleet, {})
     assert sorted(made) == ["boot.ipxe", "default.ipxe"]
     assert {line.split()[0] for line in made["default.ipxe"]} == {"echo", "sleep", ":leave", "iseq", "exit"}
+
+
+def test_a_stranger_says_of_itself_what_is_read_of_strangers(fleet):
+    [report] = [line for line in scripts(fleet, {})["boot.ipxe"] if line.startswith("set script default.ipxe")]
+    asked = parse_qs(report.partition("?")[2])
+    assert sorted(asked) == sorted([*_sightings.DETAILS.keys() - {"name"}, "mac"])
+    assert ":" not in report.replace(":uristring", "").replace(":hexhyp", "")
+    # What a firmware says may hold anything, and this is a word of a command and a part of a URL.
+    assert all(asked[name] == [f"${{{name}:uristring}}"] for name in ("serial", "manufacturer", "product"))
 
 
 def test_the_menu_offers_what_needs_no_node_and_waits_for_nobody(inventory):

@@ -40,6 +40,11 @@ def test_the_latest_word_counts(fleet):
     }
 
 
+def test_nobody_is_given_the_address_that_another_has(fleet):
+    found = strangers(fleet, [seen(NEW, ip="10.0.33.20"), seen(OTHER, ip="10.0.33.3")])
+    assert [machine["ip"] for machine in found] == ["10.0.33.4", "10.0.33.5"]
+
+
 def test_cards_of_one_machine_are_joined_in_whatever_order_they_are_seen(fleet):
     sightings = [seen(NEW), seen(OTHER, at=101), seen(OTHER, NEW, at=102, by="iPXE")]
     for order in (sightings, sightings[::-1]):
