@@ -13,7 +13,8 @@ description:
     Returns two files. One has the tables from addresses to nodes and the servers that answer on any path; the other is the location C(/cloud/) for
     the server of P(bootyard.netboot.ipxe_http#role).
   - Where no node has a configuration there are none.
-positional: directory, listen, override_from, secret
+  - Where nodes install themselves there are two more, by which they report, and boot their disks from then on.
+positional: directory, listen, override_from, secret, installs
 options:
   _input:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
@@ -37,6 +38,10 @@ options:
     description: The C(netboot_config_secret), if links are used.
     type: str
     default: ''
+  installs:
+    description: Directory with the state of each node's installation, from M(bootyard.netboot.install_states).
+    type: path
+    default: /srv/installs
 """
 
 EXAMPLES = r"""
@@ -56,11 +61,11 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_ngi
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def cloud_nginx(fleet, directory, listen, override_from=(), secret=""):
+def cloud_nginx(fleet, directory, listen, override_from=(), secret="", installs="/srv/installs"):
     """Documented above."""
     fleet = Fleet.from_dict(fleet)
     try:
-        files = _cloud_nginx.files(fleet, directory, listen, override_from, secret)
+        files = _cloud_nginx.files(fleet, directory, listen, override_from, secret, installs)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
     return {"files": files, "probe": _cloud_nginx.probe(fleet, files)}

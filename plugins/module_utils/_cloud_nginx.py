@@ -15,6 +15,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from . import _install_nginx
 from ._fleet import Fleet
 
 MAPS = "/etc/nginx/conf.d/bootyard-cloud.conf"
@@ -48,8 +49,8 @@ map $arg_override_ipv4 $bootyard_cloud_self {{
 }}
 map $uri $bootyard_cloud_file {{
     default "";
-    "~^/cloud/{seal}(?:config|user-data)$" config;
-    "~^/cloud/{seal}(?<named>meta-data|vendor-data|network-config)$" $named;
+    "~^/cloud/{seal}(?<part>(?:install/)?)(?:config|user-data)$" "${{part}}config";
+    "~^/cloud/{seal}(?<named>(?:install/)?(?:meta-data|vendor-data|network-config))$" $named;
 }}
 map $uri $bootyard_cloud_any_file {{
     default config;
@@ -129,14 +130,21 @@ server {{
 """
 
 
-def files(fleet: Fleet, directory: str, listen: Iterable[str], override_from: Iterable[str] = (), secret: str = "") -> dict[str, str]:
+def files(
+    fleet: Fleet,
+    directory: str,
+    listen: Iterable[str],
+    override_from: Iterable[str] = (),
+    secret: str = "",
+    installs: str = "/srv/installs",
+) -> dict[str, str]:
     """The configuration's files by path.
 
     None where no node has a configuration.
 
     C(directory) has a directory for each node. Any path of the servers on C(listen), such as C(10.0.33.1:8080), is the node's
     configuration. C(override_from) are networks that may ask for other nodes; the master always may. With C(secret) only
-    links of L(Fleet.config_url) are answered.
+    links of L(Fleet.config_url) are answered. C(installs) has a directory for each node that installs itself.
     """
     if not fleet.configured:
         return {}
@@ -153,8 +161,9 @@ def files(fleet: Fleet, directory: str, listen: Iterable[str], override_from: It
     listens = "".join(f"    listen {address};\n" for address in listen)
     # It would answer whoever has the address, which is what links are there to prevent.
     server = _SERVER.format(listen=listens, locations=textwrap.indent(anywhere, "    ")) if listens and not secret else ""
-    witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}".encode()).hexdigest())
-    return {MAPS: maps + server, LOCATION: known + witness}
+    more = _install_nginx.files(fleet, installs, secret)
+    witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}{more}".encode()).hexdigest())
+    return {MAPS: maps + server, LOCATION: known + witness, **more}
 
 
 def probe(fleet: Fleet, files: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -24,7 +24,7 @@ _DISK_KEYS = ("device", "label", "filesystem", "mount", "wipe", "confirm", "opti
 _CONTAINER_KEYS = ("name", "image", "archive", "ports", "volumes", "env", "command")
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_DEVICE = re.compile(r"/dev(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._:+@=-]+)+")
+DEVICE = re.compile(r"/dev(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._:+@=-]+)+")
 _PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._@+-]+)+")
 _OPTIONS = re.compile(r"[A-Za-z0-9._=:/@+-]+(?:,[A-Za-z0-9._=:/@+-]+)*")
 #: What the system mounts itself.
@@ -132,7 +132,7 @@ def disks(faults: Any, host: str, value: Any) -> tuple[Disk, ...]:
 def _disk(entry: _Entry) -> Disk:
     if not entry.spec.get("device"):
         entry.fault("device", "name the disk or partition, like /dev/vdb or /dev/disk/by-id/virtio-data")
-    device = entry.text("device", _DEVICE, "is no device; write a path like /dev/vdb or /dev/disk/by-id/virtio-data")
+    device = entry.text("device", DEVICE, "is no device; write a path like /dev/vdb or /dev/disk/by-id/virtio-data")
     label = entry.text("label", _WORD, "label a file system with letters, digits, dots, dashes and underscores")
     mount = entry.text("mount", _PATH, "is no absolute path of letters, digits and -._@+ below /; write one like /srv/data")
     if _TAKEN.match(mount):

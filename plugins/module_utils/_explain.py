@@ -11,13 +11,15 @@ it would read them, so what is promised here is what is published.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from . import _bootchain
 from ._fleet import Fleet
+from ._installs import tells
+from ._ipxe import DISK
 from ._loaders import CLIENTS, COMPANIONS, SCRIPT, Client
 from ._pxelinux import filename
 
@@ -77,22 +79,24 @@ def explain(
     firmware: Iterable[str],
     read: Callable[[str], File | None],
     has_root: Callable[[str], bool],
+    states: Mapping[str, str] | None = None,
 ) -> Iterator[Chain]:
     """The chain of every machine (name, MAC, network) with every firmware, a name of L(CLIENTS).
 
-    C(read) finds the file behind a URL, C(has_root) tells whether a path is a root that is ready.
+    C(read) finds the file behind a URL, C(has_root) tells whether a path is a root that is ready. C(states) says of nodes that
+    install themselves how far they are.
     """
     clients = [client for client in CLIENTS if client.name in set(firmware)]
     for name, mac, network in machines:
         for client in clients:
-            yield _Walk(fleet, Chain(name, mac, client.name), network, read, has_root).go(client)
+            yield _Walk(fleet, Chain(name, mac, client.name), network, read, has_root, states or {}).go(client)
 
 
 class _Walk:
     """One machine on its way."""
 
-    def __init__(self, fleet, chain, network, read, has_root) -> None:
-        self.fleet, self.chain, self.network, self.read, self.has_root = fleet, chain, network, read, has_root
+    def __init__(self, fleet, chain, network, read, has_root, states) -> None:
+        self.fleet, self.chain, self.network, self.read, self.has_root, self.states = fleet, chain, network, read, has_root, states
         self.server = fleet.networks[network].address
 
     def go(self, client: Client) -> Chain:
@@ -147,9 +151,16 @@ class _Walk:
         node = self.fleet.node_of(self.chain.mac)
         wanted = [f"by-mac/{self.chain.mac.replace(':', '-')}.ipxe", *([f"by-uuid/{node.uuid}.ipxe"] if node and node.uuid else [])]
         found = next((path for path in wanted if self.read(base + path)), "default.ipxe")
+        state = self.states.get(node.name) if node else None
+        if state == "installed" and found in wanted:
+            found = DISK  # so the web server answers
         if node and found == "default.ipxe":
             raise _End(BROKEN, f"{node.name} is to boot {self.fleet.profiles[node.profile].boot}, but {base}{wanted[0]} is missing")
-        self.kernel(self.fetch(base + found), _IPXE_SCRIPT)
+        try:
+            self.kernel(self.fetch(base + found), _IPXE_SCRIPT)
+        except _End as end:
+            status, outcome = end.args
+            raise _End(status, f"{outcome}: {tells(node, state)}" if state and status != BROKEN else outcome) from None
 
     def kernel(self, config: File, grammar: dict[str, str]) -> None:
         """What a loader's configuration boots."""

@@ -44,6 +44,7 @@ NODE_VARIABLES = frozenset(
         "netboot_vars_group",
         "netboot_vars_common",
         "netboot_disks",
+        "netboot_install_disk",
         "netboot_containers",
         "netboot_state",
         "netboot_bmc",
@@ -71,17 +72,22 @@ MASTER_VARIABLES = frozenset(
 
 STATES = ("present", "absent")
 MODES = ("own", "proxy")
+#: Whether a profile is what its nodes run each time, or what puts a system onto their disks once.
+PROFILE_MODES = ("run", "install")
 UNKNOWN_POLICIES = ("address", "boot", "ignore")
 BMC_PROTOCOLS = {"ipmi": 623, "redfish": 443}
 
 #: The keys of a profile, by its kind.
 _CONFIG_KEYS = {"config", "template", "ignition"}
-_FILE_KEYS = {"kernel", "initrd", "pxelinux_config", "pxelinux_prefix", "image", "artefacts", "channel"}
+_FILE_KEYS = {"kernel", "initrd", "pxelinux_config", "pxelinux_prefix", "image", "artefacts", "channel", "mode", "install_template"}
 _PROFILE_KEYS = {
     "nfs": {"boot", "loader", "kernel_args", "memory", "image", *_CONFIG_KEYS},
     "http": {"boot", "loader", "kernel_args", "memory", *_FILE_KEYS, *_CONFIG_KEYS},
     "local": {"boot", *_CONFIG_KEYS},
 }
+#: The loaders that ask the master each time what to boot.
+_ASKING = ("auto", "ipxe")
+_NOT_ASKING = "cannot be told to boot the disk once it is installed; choose auto or ipxe"
 #: The kinds of configuration, and the files that each consists of. C(config) is what a plain template makes.
 CONFIG_KINDS = {
     "nocloud": ("config", "meta-data", "vendor-data", "network-config"),
@@ -108,7 +114,7 @@ _PATH = re.compile(r"(?:/[^\s/]+)+")
 _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
 #: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
 _TOKEN = re.compile(r"(?<!\$)\{([a-z]+(?:_[a-z]+)*)\}")
-TOKENS = ("config_url", "datasource", "ip", "mac", "master", "node")
+TOKENS = ("config_url", "datasource", "install_datasource", "install_url", "ip", "mac", "master", "node")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
 #: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).
 _NOT_PASSED = {"ipxe": re.compile(r"\$\{.*\}|^(?:\|\||&&|;)$|^#"), "grub": re.compile(r"[\\'\"]"), "pxelinux": re.compile(r"(?!)")}
@@ -166,7 +172,8 @@ class Profile:
 
     C(kernel) and C(initrd) are URLs or paths below the HTTP root, C(image) or C(artefacts) name what has them if it is made here;
     C(memory) is the least RAM in MiB. The other fields of a kind are empty. C(config) is the kind
-    of configuration that its nodes fetch, C(templates) names what makes each of its files, C(ignition) is Ignition's spec.
+    of configuration that its nodes fetch, C(templates) names what makes each of its files, C(ignition) is Ignition's spec. With the
+    C(mode) install it boots an installer, whose configuration, of the same kind, is made by C(install_templates).
     """
 
     name: str
@@ -183,6 +190,8 @@ class Profile:
     config: str = ""
     templates: Mapping[str, str] = field(default_factory=dict)
     ignition: str = "3.3.0"
+    mode: str = "run"
+    install_templates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,7 @@ class Node:
     templates: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
     disks: tuple[Disk, ...] = ()
+    install_disk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +272,24 @@ class Fleet:
         """The served nodes that fetch a configuration."""
         return tuple(node for node in self.present if self.profiles[node.profile].config)
 
-    def config_url(self, node: Node) -> str:
-        """Where the node fetches its configuration; what it gets there depends on its address. Empty without one."""
+    @property
+    def installs(self) -> tuple[Node, ...]:
+        """The served nodes that install themselves to a disk."""
+        return tuple(node for node in self.present if self.profiles[node.profile].mode == "install")
+
+    def config_url(self, node: Node, part: str = "") -> str:
+        """Where the node fetches its configuration; what it gets there depends on its address. Empty without one.
+
+        C(part) is C(install/) for that of its installer.
+        """
         kind = self.profiles[node.profile].config
         # cloud-init adds the names of its files to what ends with a slash (docs.cloud-init.io, NoCloud).
-        path = node.link + ("" if kind == "nocloud" else "config")
+        path = f"{node.link}{part}{'' if kind == 'nocloud' else 'config'}"
         return f"http://{self.networks[node.network].address}/cloud/{path}" if kind else ""
+
+    def install_state_url(self, node: Node) -> str:
+        """Below it the node's installer tells how far it is, and asks what it may do."""
+        return f"http://{self.networks[node.network].address}/install/{node.link}"
 
     def kernel_args_of(self, node: Node) -> tuple[str, ...]:
         """The kernel arguments that the inventory gives the node, with its own values in the place of tokens."""
@@ -275,10 +297,13 @@ class Fleet:
         if not any("{" in arg for arg in args):
             return args
         suite = self.images.get(self.image_of(node), {}).get("suite")
-        url = self.config_url(node)
+        source = "nocloud-net" if suite in _NOCLOUD_NET else "nocloud"
+        url, install_url = self.config_url(node), self.config_url(node, "install/")
         values = {
             "config_url": url,
-            "datasource": f"{'nocloud-net' if suite in _NOCLOUD_NET else 'nocloud'};s={url}",
+            "datasource": f"{source};s={url}",
+            "install_url": install_url,
+            "install_datasource": f"{source};s={install_url}",
             "ip": node.ip,
             "mac": node.macs[0],
             "master": self.networks[node.network].address,
@@ -682,6 +707,8 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
     if profile.boot == "http":
         form = "give a path below /srv/http, like images/flatcar/vmlinuz, or an http:// URL"
         changes["kernel"] = _file(faults, master, f"{where}.kernel", spec.get("kernel"), form)
+        changes["mode"] = _choice(faults, master, f"{where}.mode", spec.get("mode", "run"), PROFILE_MODES) or "run"
+        changes |= _installer(faults, master, where, spec, changes)
         changes["initrd"] = tuple(_file(faults, master, f"{where}.initrd", item, form) for item in _list(spec.get("initrd")))
         for key in ("pxelinux_config", "pxelinux_prefix"):
             if spec.get(key):
@@ -689,6 +716,32 @@ def _profile(faults, master, where, profile, spec, images) -> Profile:
                     faults, master, f"{where}.{key}", spec[key], "give a path below the TFTP root, like pxelinux.cfg/stable"
                 )
     return dataclasses.replace(profile, **changes)
+
+
+def _installer(faults, master, where, spec, profile) -> dict[str, Any]:
+    """What makes the installer's configuration. Only iPXE asks each time again whether the disk is installed by now."""
+    if profile["mode"] != "install":
+        if spec.get("install_template"):
+            faults.add(master, f"{where}.install_template", spec["install_template"], "has no use without mode: install")
+        return {}
+    if not profile.get("config"):
+        faults.add(
+            master, f"{where}.config", None, f"is missing: an installer has to be told what to do; choose {_names(CONFIG_KINDS, 'or')}"
+        )
+    if not spec.get("install_template"):
+        faults.add(master, f"{where}.install_template", None, "is missing: name the template of the installer's configuration")
+    for key in ("pxelinux_config", "pxelinux_prefix"):
+        if spec.get(key):
+            faults.add(
+                master, f"{where}.{key}", spec[key], "would install each time, as PXELINUX does not ask what is installed; take it out"
+            )
+    if profile["loader"] not in _ASKING:
+        faults.add(master, f"{where}.loader", profile["loader"], _NOT_ASKING)
+    return {
+        "install_templates": _templates(
+            faults, master, f"{where}.install_template", spec.get("install_template"), profile.get("config", "")
+        )
+    }
 
 
 def _configuration(faults, master, where, spec) -> dict[str, Any]:
@@ -805,10 +858,43 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
     kind = profiles[profile].config if profile in profiles else ""
     templates = _templates(faults, name, "netboot_template", host.get("netboot_template"), kind) if profile in profiles else {}
     if profile in profiles:
-        _tokens(faults, name, profiles[profile].kernel_args + args, kind)
+        _tokens(faults, name, profiles[profile].kernel_args + args, profiles[profile])
     disks = _payload(faults, name, host, kind) if profile in profiles else ()
-    network_name = network.name if network else ""
-    return Node(name, macs, str(ip), network_name, profile, uuid, loader, args, state or "present", bmc, templates, disks=disks)
+    target = _install_disk(faults, name, host.get("netboot_install_disk"), profiles.get(profile), disks, args)
+    return Node(
+        name,
+        macs,
+        str(ip),
+        network.name if network else "",
+        profile,
+        uuid,
+        loader,
+        args,
+        state or "present",
+        bmc,
+        templates,
+        disks=disks,
+        install_disk=target,
+    )
+
+
+def _install_disk(faults, name, value, profile, disks, args) -> str:
+    """The disk that the node's system is put onto: never one that somebody has guessed, and none that has another use."""
+    variable = "netboot_install_disk"
+    if not profile or profile.mode != "install":
+        if value and profile:
+            faults.add(name, variable, value, f"has no use: the profile {profile.name} installs nothing; choose one with mode: install")
+        return ""
+    if not _disks.DEVICE.fullmatch(str(value or "")):
+        faults.add(name, variable, value, "name the disk that is to be overwritten, like /dev/vda or /dev/disk/by-id/virtio-system")
+    for disk in disks:
+        if disk.device == value:
+            faults.add(name, "netboot_disks", value, "is the disk that the system is installed on; leave it out")
+    for arg in args:
+        # The installed system starts from GRUB's menu.
+        if _NOT_PASSED["grub"].search(arg):
+            faults.add(name, "netboot_kernel_args", arg, "is read by GRUB on the installed disk as its own; write it without quotes")
+    return str(value or "")
 
 
 def _payload(faults, name, host, kind) -> tuple[Disk, ...]:
@@ -830,13 +916,15 @@ def _enough_memory(faults, name, value, profile) -> None:
         faults.add(name, "netboot_memory", memory, f"is less than {profile.name} needs: {profile.memory} MiB")
 
 
-def _tokens(faults, name, args, kind) -> None:
+def _tokens(faults, name, args, profile) -> None:
     for arg in args:
         for token in _TOKEN.findall(arg):
             if token not in TOKENS:
                 faults.add(name, "netboot_kernel_args", arg, f"has a word in braces that stands for nothing; there are {_names(TOKENS)}")
-            elif (token == "config_url" and not kind) or (token == "datasource" and kind != "nocloud"):
+            elif ("url" in token and not profile.config) or ("datasource" in token and profile.config != "nocloud"):
                 faults.add(name, "netboot_kernel_args", arg, "needs a profile that has a configuration; give the profile its config")
+            elif token.startswith("install_") and profile.mode != "install":
+                faults.add(name, "netboot_kernel_args", arg, "needs a profile that installs; give the profile mode: install")
 
 
 def _node_loader(faults, name, value, profile, args) -> str:
@@ -848,6 +936,8 @@ def _node_loader(faults, name, value, profile, args) -> str:
     for arg in profile.kernel_args + args if profile.boot != "local" else ():
         if _NOT_PASSED[used].search(arg):
             faults.add(name, "netboot_kernel_args", arg, f"is read by {used} as its own; write it otherwise, or boot with loader: pxelinux")
+    if profile.mode == "install" and loader and loader not in _ASKING:
+        faults.add(name, "netboot_loader", loader, _NOT_ASKING)
     if profile.pxelinux_config and args:
         faults.add(
             name, "netboot_kernel_args", " ".join(args), f"has no place in {profile.pxelinux_config}, which the profile's nodes share"

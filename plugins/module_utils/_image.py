@@ -80,7 +80,12 @@ _INITRAMFS = "/etc/initramfs-tools/conf.d/bootyard"
 FORMS = {
     "directory": Form({_INITRAMFS: INITRAMFS}, tuple(MASKED)),
     "squashfs": Form(
-        {_INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live"), "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD, **_CONTAINERS},
+        # Installed to a disk it boots by the same initrd, which then needs the disk's driver.
+        {
+            _INITRAMFS: INITRAMFS.replace("BOOT=nfs", "BOOT=live").replace("=netboot", "=most"),
+            "/etc/cloud/cloud.cfg.d/90_bootyard.cfg": CLOUD,
+            **_CONTAINERS,
+        },
         (*(unit for unit in MASKED if unit != "networking.service"), "systemd-network-generator.service"),
         ("systemd-networkd.service", "systemd-resolved.service", *map(os.path.basename, _CONTAINERS)),
         {"/etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"},

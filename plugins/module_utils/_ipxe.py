@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._fleet import Fleet
+from ._fleet import Fleet, Node
 from ._loaders import SCRIPT
 from ._payload import Payload, http, of_anybody, of_node
 
@@ -26,6 +26,12 @@ _LEAVE = """\
 iseq ${platform} efi && exit 1 ||
 exit 0
 """
+
+#: The script of who boots its disk. A BIOS' own order may have no disk; a UEFI has its own idea of what a disk boots.
+DISK = "local.ipxe"
+_DISK = f"""\
+iseq ${{platform}} pcbios && sanboot --no-describe --drive 0x80 ||
+{_LEAVE}"""
 
 #: A BIOS machine's iPXE that is no build of the master's own drives the card itself; the master's goes through the ROM.
 _REPLACE_ROM = """\
@@ -100,14 +106,22 @@ def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str, 
         if payload:
             script = _HEAD + _start(node.name, payload.below(http(fleet.networks[node.network]))) + _LEAVE
         elif fleet.profiles[node.profile].boot == "local":
-            script = f"{_HEAD}echo {node.name} boots its disk\n{_LEAVE}"
+            script = f"{_HEAD}echo {node.name} boots its disk\n{_DISK}"
         else:
             continue
-        names = [f"by-mac/{mac.replace(':', '-')}" for mac in node.macs] + ([f"by-uuid/{node.uuid}"] if node.uuid else [])
-        scripts |= {f"{name}.ipxe": script for name in names}
+        scripts |= dict.fromkeys(names(node), script)
+    if fleet.installs:
+        # The web server gives it to every node that is installed.
+        scripts[DISK] = f"{_HEAD}echo This machine is installed and boots its disk\n{_DISK}"
     for name, payload in _choices(fleet).items() if menu else ():
         scripts[f"by-profile/{name}.ipxe"] = _HEAD + _start(name, payload) + _LEAVE
     return {f"{directory}/{name}": text for name, text in scripts.items()}
+
+
+def names(node: Node) -> list[str]:
+    """The names of a node's scripts: one for each card, and one for the machine if that is known."""
+    cards = [f"by-mac/{mac.replace(':', '-')}" for mac in node.macs]
+    return [f"{name}.ipxe" for name in cards + ([f"by-uuid/{node.uuid}"] if node.uuid else [])]
 
 
 def _choices(fleet: Fleet) -> dict[str, Payload]:

@@ -33,6 +33,24 @@ PROFILES: dict[str, dict[str, Any]] = {
         "config": "nocloud",
         "memory": 1024,
     },
+    # The same system in RAM puts itself onto the node's netboot_install_disk.
+    "debian-disk": {
+        "boot": "http",
+        "mode": "install",
+        "image": "debian-12-ram",
+        "kernel": "images/debian-12-ram/current/vmlinuz",
+        "initrd": "images/debian-12-ram/current/initrd.img",
+        "kernel_args": [
+            "boot=live",
+            "fetch=http://{master}/images/debian-12-ram/current/filesystem.squashfs",
+            "nonetworking",
+            "ip=dhcp",
+            "ds={install_datasource}",
+        ],
+        "config": "nocloud",
+        "install_template": "install/debian.j2",
+        "memory": 1024,
+    },
     # The channel is the release that is installed; its package must be known to the master's apt.
     "debian-installer": {
         "boot": "http",
@@ -54,6 +72,18 @@ PROFILES: dict[str, dict[str, Any]] = {
         "config": "ignition",
         "memory": 3072,
     },
+    "flatcar-install": {
+        "boot": "http",
+        "mode": "install",
+        "channel": "stable",
+        "artefacts": ["flatcar", "flatcar-image"],
+        "kernel": "images/flatcar-{channel}/current/flatcar_production_pxe.vmlinuz",
+        "initrd": "images/flatcar-{channel}/current/flatcar_production_pxe_image.cpio.gz",
+        "kernel_args": ["flatcar.first_boot=1", "ignition.config.url={install_url}"],
+        "config": "ignition",
+        "install_template": "install/flatcar.j2",
+        "memory": 3072,
+    },
     "fedora-coreos": {
         "boot": "http",
         "channel": "stable",
@@ -67,6 +97,24 @@ PROFILES: dict[str, dict[str, Any]] = {
             "ignition.config.url={config_url}",
         ],
         "config": "ignition",
+        "memory": 2048,
+    },
+    # Its installer has the system for the disk in itself.
+    "fedora-coreos-install": {
+        "boot": "http",
+        "mode": "install",
+        "channel": "stable",
+        "artefacts": ["fedora-coreos"],
+        "kernel": "images/fedora-coreos-{channel}/current/kernel",
+        "initrd": "images/fedora-coreos-{channel}/current/initramfs.img",
+        "kernel_args": [
+            "coreos.live.rootfs_url=http://{master}/images/fedora-coreos-{channel}/current/rootfs.img",
+            "ignition.firstboot",
+            "ignition.platform.id=metal",
+            "ignition.config.url={install_url}",
+        ],
+        "config": "ignition",
+        "install_template": "install/fedora-coreos.j2",
         "memory": 2048,
     },
     # What early init does to disks (rancher.state) must stand here and not in the configuration.
@@ -142,6 +190,14 @@ ARTEFACTS: dict[str, dict[str, Any]] = {
             "flatcar_production_pxe.vmlinuz": "flatcar_production_pxe.vmlinuz",
             "flatcar_production_pxe_image.cpio.gz": "flatcar_production_pxe_image.cpio.gz",
         },
+        "signature": ".sig",
+        "keyring": "flatcar",
+    },
+    "flatcar-image": {
+        "index": "https://{channel}.release.flatcar-linux.net/amd64-usr/current/version.txt",
+        "pattern": r"^FLATCAR_VERSION_ID=(\S+)$",
+        "url": "https://{channel}.release.flatcar-linux.net/amd64-usr/{version}/",
+        "files": {"flatcar_production_image.bin.bz2": "flatcar_production_image.bin.bz2"},
         "signature": ".sig",
         "keyring": "flatcar",
     },

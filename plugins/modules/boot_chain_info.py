@@ -47,6 +47,10 @@ options:
     description: Directory that is served by HTTP.
     type: path
     default: /srv/http
+  installs_directory:
+    description: Directory that says how far nodes are installed, from M(bootyard.netboot.install_states).
+    type: path
+    default: /srv/installs
 author:
   - Bootyard contributors (@bootyard)
 attributes:
@@ -100,7 +104,7 @@ import hashlib
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _explain
+from ansible_collections.bootyard.netboot.plugins.module_utils import _explain, _installs
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet, canonical_mac
 from ansible_collections.bootyard.netboot.plugins.module_utils._loaders import CLIENTS
 
@@ -121,6 +125,7 @@ def main():
             "details": {"type": "bool", "default": True},
             "tftp_directory": {"type": "path", "default": "/srv/tftp"},
             "http_directory": {"type": "path", "default": "/srv/http"},
+            "installs_directory": {"type": "path", "default": "/srv/installs"},
         },
         supports_check_mode=True,
     )
@@ -132,7 +137,8 @@ def main():
         module.fail_json(msg=str(error))
     directories = {"tftp": options["tftp_directory"], "http": options["http_directory"]}
     counts, broken, chains = collections.Counter(), [], []
-    for chain in _explain.explain(fleet, chosen, options["firmware"] or FIRMWARE, reader(fleet, directories), has_root):
+    states = _installs.States(options["installs_directory"]).states(fleet.installs)
+    for chain in _explain.explain(fleet, chosen, options["firmware"] or FIRMWARE, reader(fleet, directories), has_root, states):
         counts[chain.status] += 1
         broken += [chain.line()] if chain.status == _explain.BROKEN else []
         chains += [chain] if options["details"] else []

@@ -18,6 +18,7 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_che
 from ansible_collections.bootyard.netboot.plugins.module_utils._disks import containers as read_containers
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import CONFIG_KINDS, Fleet, Network, Node, bare
 from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import IgnitionError, from_butane
+from ansible_collections.bootyard.netboot.plugins.module_utils._payload import Payload, http
 
 from . import _cloud_yaml as yaml
 from ._cloud_templates import NAME, TemplateError, Templates
@@ -27,7 +28,9 @@ from ._cloud_templates import NAME, TemplateError, Templates
 LAYERS = ("netboot_vars_common", "netboot_vars_group", "netboot_vars")
 VARIABLES = (*LAYERS, "netboot_containers")
 #: What a template gets besides, under names that a variable cannot take away.
-GIVEN = ("node", "network", "config_url", "disks", "containers")
+GIVEN = ("node", "network", "config_url", "disks", "containers", "install")
+#: Where an installer's configuration is, below the node's own.
+INSTALL = "install"
 #: Faults that are shown; a template that is wrong is so for every node.
 SHOWN = 20
 
@@ -100,9 +103,14 @@ def render(fleet: Fleet, variables: Mapping[str, Mapping[str, Any]], directories
         work = _Work(node, profile.config, profile.ignition, {}, (), {**profile.templates, **node.templates})
         work.values = _values(work, fleet, networks[node.network], own)
         work.wipeable = {disk.device for disk in node.disks if disk.confirm}
+        suite = str(fleet.images.get(profile.image, {}).get("suite", ""))
         if not work.faults:
-            made[node.name] = _files(work, templates, str(fleet.images.get(profile.image, {}).get("suite", "")))
+            made[node.name] = _files(work, templates, suite)
         faults += work.faults
+        if profile.mode == "install" and not work.faults:
+            installer = dataclasses.replace(work, templates=profile.install_templates)
+            made[f"{node.name}/{INSTALL}"] = _files(installer, templates, suite)
+            faults += installer.faults
     if faults:
         raise CloudError(faults)
     return made
@@ -124,12 +132,30 @@ def _values(work: _Work, fleet: Fleet, network: Mapping[str, Any], own: Mapping[
                 )
         values |= variables
     about = {"name": node.name, "ip": node.ip, "mac": node.macs[0], "macs": list(node.macs), "uuid": node.uuid, "profile": node.profile}
-    about["network"] = node.network
     disks = [dataclasses.asdict(disk) | {"source": disk.source} for disk in node.disks]
     # The fleet has them checked.
     containers = [dataclasses.asdict(container) for container in read_containers(None, node.name, own.get("netboot_containers"))]
-    given = {"node": about, "network": network, "config_url": fleet.config_url(node), "disks": disks, "containers": containers}
+    about["network"] = node.network
+    install = _install(fleet, node) if node.install_disk else {}
+    given = {
+        "install": install,
+        "node": about,
+        "network": network,
+        "config_url": fleet.config_url(node),
+        "disks": disks,
+        "containers": containers,
+    }
     return {**values, **given}
+
+
+def _install(fleet: Fleet, node: Node) -> dict[str, Any]:
+    """What an installer needs to know."""
+    profile, home = fleet.profiles[node.profile], http(fleet.networks[node.network])
+    files = Payload(profile.kernel, profile.initrd, ()).below(home)
+    images = [f"{home}images/{name}/current/" for name in profile.artefacts]
+    urls = {"state_url": fleet.install_state_url(node), "kernel": files.kernel, "initrd": list(files.initrd), "images": images}
+    # Those of the profile are the installer's.
+    return {"disk": node.install_disk, "kernel_args": list(fleet.kernel_args_of(node)[len(profile.kernel_args) :]), **urls}
 
 
 def _network(network: Network) -> dict[str, Any]:

@@ -41,4 +41,5 @@ def test_its_inventory_works(name, tmp_path):
     for template, text in TEMPLATES.items():
         (tmp_path / template).write_text(text)
     made = _cloud.render(fleet, nodes, [str(tmp_path), str(ROOT / "roles/cloud_config/templates")])
-    assert made.keys() == {node.name for node in fleet.configured}
+    assert {name.partition("/")[0] for name in made} == {node.name for node in fleet.configured}
+    assert {name for name in made if "/" in name} == {f"{node.name}/install" for node in fleet.installs}

@@ -37,8 +37,8 @@ class Site:
         text = self.texts.get(url)
         return text if text is None else _explain.File(len(text), hashlib.sha256(text.encode()).hexdigest(), text)
 
-    def chain(self, firmware, mac=MAC):
-        [chain] = _explain.explain(self.fleet, [("node1", mac, "lab")], [firmware], self.read, self.roots.__contains__)
+    def chain(self, firmware, mac=MAC, states=None):
+        [chain] = _explain.explain(self.fleet, [("node1", mac, "lab")], [firmware], self.read, self.roots.__contains__, states)
         return chain
 
 
@@ -151,3 +151,31 @@ def test_people_read_each_hop(site):
 )
 def test_urls_of_the_master_are_files(url, path):
     assert _explain.path_of(url, {"tftp": "/srv/tftp", "http": "/srv/http"}, {SERVER}) == path
+
+
+INSTALL = {"netboot_profile": "debian-disk", "netboot_install_disk": "/dev/vda"}
+IMAGE = "http://10.0.33.1/images/debian-12-ram/current"
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi-http"])
+@pytest.mark.parametrize(
+    ("state", "status", "outcome"),
+    [
+        ("unknown", "boots", f"{IMAGE}/vmlinuz: node1 installs itself only if /dev/vda is blank"),
+        ("installing", "boots", f"{IMAGE}/vmlinuz: node1 installs itself again, and overwrites /dev/vda, since it was not finished"),
+        ("wipe", "boots", f"{IMAGE}/vmlinuz: node1 installs itself, and overwrites /dev/vda"),
+        ("installed", "nothing", "it leaves to the next boot device: node1 is installed, and boots its disk"),
+    ],
+)
+def test_an_installation_is_told_by_how_far_it_is(site, firmware, state, status, outcome):
+    made = site(INSTALL)
+    made.texts |= {f"{IMAGE}/{name}": name for name in ("vmlinuz", "initrd.img")}
+    chain = made.chain(firmware, states={"node1": state})
+    assert (chain.status, chain.outcome) == (status, outcome)
+    assert (fetched(chain)[-1] == "http:/local.ipxe") == (state == "installed")
+
+
+def test_an_installation_without_its_script_is_broken(site):
+    made = site(INSTALL)
+    del made.texts["http://10.0.33.1/local.ipxe"]
+    assert made.chain("bios", states={"node1": "installed"}).status == "broken"

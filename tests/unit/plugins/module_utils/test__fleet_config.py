@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet
@@ -63,3 +64,60 @@ def test_a_fault_of_a_profile_names_its_key(inventory, profile, key, value):
 @pytest.mark.parametrize("arg", ["{hostname}", "{config_url}", "ds={datasource}"])
 def test_a_token_that_stands_for_nothing_is_a_fault(inventory, arg):
     assert inventory().node("node1", netboot_kernel_args=[arg]).faults() == [("node1", "netboot_kernel_args", arg)]
+
+
+# --- installations ---------------------------------------------------------------------------------------------------
+
+INSTALL = {"netboot_profile": "debian-disk", "netboot_install_disk": "/dev/vda"}
+OWN = {"boot": "http", "kernel": "k", "mode": "install", "config": "nocloud", "install_template": "i.j2"}
+
+
+def test_an_installer_is_configured_apart_from_what_it_installs(inventory):
+    secret = "unguessable-unguessable"
+    for common, link in (({}, ""), ({"netboot_config_secret": secret}, "/.+/.{22}")):
+        fleet = inventory(**common).node("node1", **INSTALL).node("node2").parse()
+        assert [node.name for node in fleet.installs] == ["node1"]
+        node = fleet.installs[0]
+        [source] = [arg for arg in fleet.kernel_args_of(node) if arg.startswith("ds=")]
+        assert re.fullmatch(f"ds=nocloud-net;s=http://10.0.33.1/cloud{link}/install/", source)
+        assert re.fullmatch(f"http://10.0.33.1/cloud{link}/", fleet.config_url(node))
+        assert re.fullmatch(f"http://10.0.33.1/install{link}/", fleet.install_state_url(node))
+        assert _fleet.Fleet.from_dict(json.loads(json.dumps(fleet.to_dict()))) == fleet
+    ignition = inventory(netboot_profiles={"p": {**OWN, "config": "ignition", "kernel_args": "{install_url}"}})
+    fleet = ignition.node("node1", **{**INSTALL, "netboot_profile": "p"}).parse()
+    assert fleet.kernel_args_of(fleet.nodes[0]) == ("http://10.0.33.1/cloud/install/config",)
+
+
+FAULTY = {
+    "no disk": ({}, {"netboot_install_disk": None}, "netboot_install_disk = None: name the disk that is to be overwritten, like /dev/vda"),
+    "no device": ({}, {"netboot_install_disk": "vda"}, "name the disk that is to be overwritten"),
+    "a command": ({}, {"netboot_install_disk": "/dev/vda; id"}, "name the disk that is to be overwritten"),
+    "in use": ({}, {"netboot_disks": [{"device": "/dev/vda"}]}, "netboot_disks = '/dev/vda': is the disk that the system is installed on"),
+    "pxelinux": (
+        {},
+        {"netboot_loader": "pxelinux"},
+        "netboot_loader = 'pxelinux': cannot be told to boot the disk once it is installed; choose",
+    ),
+    "of the profile": ({"loader": "pxelinux"}, {}, "netboot_profiles.p.loader = 'pxelinux': cannot be told to boot the disk"),
+    "a shared file": (
+        {"pxelinux_config": "pxelinux.cfg/x"},
+        {},
+        "netboot_profiles.p.pxelinux_config = 'pxelinux.cfg/x': would install each time",
+    ),
+    "no config": ({"config": None}, {}, "netboot_profiles.p.config = None: is missing: an installer has to be told what to do"),
+    "no template": ({"install_template": None}, {}, "netboot_profiles.p.install_template = None: is missing"),
+    "no mode": ({"mode": None}, {}, "netboot_profiles.p.mode = None: choose install or run"),
+    "runs": ({"mode": "run"}, {}, "netboot_profiles.p.install_template = 'i.j2': has no use without mode: install"),
+    "nothing to install": ({"mode": "run", "install_template": None}, {}, "has no use: the profile p installs nothing"),
+    "token": ({"mode": "run", "kernel_args": "{install_url}"}, {}, "needs a profile that installs; give the profile mode: install"),
+    "quotes": ({"loader": "ipxe"}, {"netboot_kernel_args": "a='b'"}, "is read by GRUB on the installed disk as its own"),
+}
+
+
+@pytest.mark.parametrize(("profile", "node", "words"), FAULTY.values(), ids=FAULTY)
+def test_nothing_is_installed_on_a_guess(inventory, profile, node, words):
+    with pytest.raises(_fleet.FleetError) as error:
+        inventory(netboot_profiles={"p": OWN | profile}).node(
+            "node1", **{"netboot_profile": "p", "netboot_install_disk": "/dev/vda", **node}
+        ).parse()
+    assert words in str(error.value)

@@ -57,6 +57,7 @@ def test_a_node_that_boots_its_disk_leaves(inventory):
     made = scripts(inventory().node("node1", netboot_profile="local").parse(), {})
     assert made["by-mac/52-54-00-00-00-01.ipxe"] == [
         "echo node1 boots its disk",
+        "iseq ${platform} pcbios && sanboot --no-describe --drive 0x80 ||",
         ":leave",
         "iseq ${platform} efi && exit 1 ||",
         "exit 0",
@@ -120,3 +121,14 @@ def test_every_jump_has_its_one_label(inventory, roots, menu, replace_rom):
         assert len(set(labels)) == len(labels), name
         jumps = {word for line in script for word in re.findall(r"goto (\w+)|set next (\w+)", line) for word in word if word}
         assert jumps <= set(labels), name
+
+
+def test_who_may_be_installed_has_a_script_for_that_beside(inventory):
+    install = {"netboot_profile": "debian-disk", "netboot_install_disk": "/dev/vda"}
+    made = scripts(inventory().node("node1", **install).parse(), {})
+    assert [line for line in made["by-mac/52-54-00-00-00-01.ipxe"] if "ds=nocloud-net;s=http://10.0.33.1/cloud/install/ " in line]
+    assert (
+        made["local.ipxe"][1:]
+        == scripts(inventory().node("node1", netboot_profile="local").parse(), {})["by-mac/52-54-00-00-00-01.ipxe"][1:]
+    )
+    assert "local.ipxe" not in scripts(inventory().node("node1").parse(), {})

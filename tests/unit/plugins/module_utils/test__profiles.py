@@ -13,6 +13,8 @@ CHANNELS = {"burmillaos": "v2.0.1", "talos": "v1.13.0", "ubuntu-autoinstall": "2
 @pytest.mark.parametrize("name", sorted(_profiles.PROFILES))
 def test_a_profile_can_be_booted_as_it_is(inventory, name):
     channel = {"netboot_channel": CHANNELS[name]} if name in CHANNELS else {}
+    if _profiles.PROFILES[name].get("mode") == "install":
+        channel["netboot_install_disk"] = "/dev/vda"
     fleet = inventory().node("node1", netboot_profile=name, netboot_memory=8192, **channel).parse()
     again = _fleet.Fleet.from_dict(json.loads(json.dumps(fleet.to_dict())))
     assert again == fleet

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import subprocess
 
 import pytest
 import yaml
+from ansible_collections.bootyard.netboot.plugins.module_utils._profiles import PROFILES
 from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
 from documents import ROOT
 from hypothesis import given
@@ -279,3 +282,40 @@ def test_one_error_has_all_nodes_and_not_a_thousand_lines(inventory, tmp_path):
     assert "node3: coreos.j2, line 2: 'nope' is undefined" in str(caught.value)
     error = _cloud.CloudError(caught.value.faults * 3)
     assert str(error).endswith("… and 25 more")
+
+
+# --- installers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(name for name, profile in PROFILES.items() if profile.get("mode") == "install"))
+@pytest.mark.parametrize("variables", [{}, {"ssh_authorized_keys": KEYS, "install_poweroff": True, "hostname": "$(id) 'other'"}])
+def test_installers_are_scripts_that_a_shell_can_read(inventory, name, variables):
+    own = {"netboot_profile": name, "netboot_install_disk": "/dev/disk/by-id/virtio-0", "netboot_kernel_args": "a=$(id) b;c {node}"}
+    hosts = inventory().node("node1", **own, netboot_vars=variables)
+    made = _cloud.render(hosts.parse(), hosts.hosts, [str(DEFAULTS)])
+    assert made.keys() == {"node1", "node1/install"}
+    config = yaml.safe_load(made["node1/install"].files["config"])
+    if "write_files" in config:
+        script = config["write_files"][0]["content"]
+        assert config["runcmd"] == [config["write_files"][0]["path"]]
+    else:
+        [file] = config["storage"]["files"]
+        script = base64.b64decode(file["contents"]["source"].removeprefix("data:;base64,")).decode()
+        assert file["path"] in config["systemd"]["units"][0]["contents"]
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False, capture_output=True).stderr == ""
+    for line in ("disk=/dev/disk/by-id/virtio-0", "state=http://10.0.33.1/install/", f"final={'poweroff' if variables else 'reboot'}"):
+        assert f"\n{line}\n" in script
+    [arguments] = re.findall(r"^arguments=.*$", script, re.MULTILINE)
+    shown = subprocess.run(["bash", "-c", f'{arguments}\nprintf %s "$arguments"'], capture_output=True, text=True, check=True)
+    assert shown.stdout == "a=$(id) b;c node1"
+    assert "$(id) 'other'" not in script
+    assert ("AAAA a@b" in made["node1/install"].files["config"]) == bool(variables)
+
+
+def test_an_installer_that_is_wrong_is_told_by_its_template(inventory, tmp_path):
+    (tmp_path / "i.j2").write_text("#cloud-config\nruncmd: {{ nothing }}\n")
+    profile = {"boot": "http", "kernel": "k", "mode": "install", "config": "nocloud", "install_template": "i.j2"}
+    hosts = inventory(netboot_profiles={"p": profile}).node("node1", netboot_profile="p", netboot_install_disk="/dev/vda")
+    with pytest.raises(_cloud.CloudError) as caught:
+        _cloud.render(hosts.parse(), hosts.hosts, [str(tmp_path), str(DEFAULTS)])
+    assert [(fault.node, fault.template, fault.line) for fault in caught.value.faults] == [("node1", "i.j2", 2)]
