@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 from plays import ROOT
@@ -64,3 +65,42 @@ def running():
     yield Running()
     if not was_there:
         subprocess.run([sys.executable, str(ROOT / "tools/lab"), "down"], check=True)
+
+
+@dataclass(frozen=True)
+class More:
+    """The lab with machines beside its own, switched on together, and they by their names."""
+
+    lab: Lab
+    nodes: dict[str, Node]
+
+    def site(self) -> None:
+        self.lab.run(self.lab.playbook("site.yml"))
+
+    def switch(self, state: str, *names: str) -> None:
+        self.lab.run(self.lab.power(state, [self.nodes[name] for name in names]))
+
+
+@pytest.fixture(scope="session")
+def more(running):
+    """Machines that live in their memory or on their disks; each of their tests has some of them."""
+    lab, nodes = running.rack("more.yml")
+    more = More(lab, {node.name: node for node in nodes})
+    publish_container(running)
+    more.site()
+    more.switch("on", *more.nodes)
+    yield more
+    more.switch("off", *more.nodes)
+    gone = {"netboot_allow_removal": list(more.nodes)}
+    running.lab.run(running.lab.playbook("site.yml", f"--extra-vars={json.dumps(gone)}"))
+    assert running.on_master("ls /srv/installs") == "", "what is known of nodes that left goes with them"
+
+
+def publish_container(running):
+    """An image of one static program, where the master serves files: the machines have no way to a registry."""
+    image = "localhost/hello:1"
+    running.on_master("apt-get install --yes --quiet busybox-static && mkdir -p /srv/http/images")
+    pack = f"docker exec {MASTER} tar --create --directory / bin/busybox"
+    entry = '--change \'ENTRYPOINT ["/bin/busybox"]\' --change "WORKDIR /data"'
+    save = f"docker save {image} | docker exec --interactive {MASTER} sh -c 'cat > /srv/http/images/hello.tar'"
+    subprocess.run(f"set -e; {pack} | docker import {entry} - {image}; {save}; docker rmi {image}", shell=True, check=True)

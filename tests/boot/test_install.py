@@ -3,149 +3,114 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-import time
 
 import pytest
-from bootyard_lab.console import last_boot
-from bootyard_lab.lab import BUILD, ssh
+from bootyard_lab.lab import BUILD
+from machines import Machine
 
-TIMEOUT = 1500
-PARTITIONS = "lsblk --noheadings --raw --output NAME,FSTYPE,PARTLABEL,UUID /dev/vda"
-TABLE = "blkid --probe --match-tag PTUUID --output value /dev/vda"
-
-
-class Machine:
-    """A machine whose host key is of its own making."""
-
-    def __init__(self, node):
-        self.node, self.times = node, []
-
-    def ask(self, command):
-        try:
-            return ssh(self.node, command, 60, StrictHostKeyChecking="no", UserKnownHostsFile="/dev/null", LogLevel="ERROR")
-        except subprocess.TimeoutExpired:
-            return None
-
-    def on(self, command):
-        done = self.ask(command)
-        assert done, f"{self.node.name}: {command}: no answer"
-        assert done.returncode == 0, f"{self.node.name}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def console(self):
-        """What the machine said since it was switched on, over all its restarts."""
-        boot = last_boot(self.node.console)
-        return boot.text if boot else ""
-
-    def runs_from_its_disk(self):
-        """Wait until the final configuration is at work on the disk; notes the seconds since power-on."""
-        deadline = time.time() + TIMEOUT
-        while time.time() < deadline:
-            boot = last_boot(self.node.console)
-            assert not (boot and (boot.dead_end or "IT BROKE OFF" in boot.text or "NOTHING IS WRITTEN" in boot.text)), boot.tail(60)
-            if boot and f"*** final configuration of {self.node.name} on /dev/vda3" in boot.text and (done := self.ask("hostname")):
-                assert (done.returncode, done.stdout) == (0, f"{self.node.name}\n"), f"{done.stdout}{done.stderr}"
-                self.times.append(round(time.time() - boot.powered_on))
-                return
-            time.sleep(1)
-        raise AssertionError(f"{self.node.name} does not come up\n{last_boot(self.node.console).tail(60)}")
+PARTITIONS = (
+    "lsblk --noheadings --raw --output NAME,FSTYPE,PARTLABEL,UUID /dev/vda; blkid --probe --match-tag PTUUID --output value /dev/vda"
+)
+#: The final configuration writes it.
+FINAL = "/var/lib/final"
 
 
-class Site:
-    """The lab with both machines."""
+class Installed(Machine):
+    """A machine that runs from its disk, sooner or later."""
 
-    def __init__(self, running):
-        self.running = running
-        self.lab, nodes = running.rack("install.yml")
-        self.lab.run(self.lab.playbook("site.yml"))
-        self.machines = {node.name: Machine(node) for node in nodes}
+    def runs_from_its_disk(self) -> int:
+        """Wait until the final configuration is at work; returns how long after power-on it was."""
+        self.until(f"test -e {FINAL}")
+        return self.seconds_at(FINAL)
 
-    def switch(self, state, *names):
-        nodes = [self.machines[name].node for name in names or self.machines]
-        self.lab.run(self.lab.power(state, nodes))
-
-    def states(self):
-        found = self.running.on_master("cd /srv/installs && ls -d */*").split()
-        return {name: sorted(entry.split("/")[1] for entry in found if entry.startswith(f"{name}/")) for name in self.machines}
-
-    def reports(self, name):
-        """The reports of a node that the web server has taken, in their order."""
-        requests = map(json.loads, self.running.on_master("cat /var/log/nginx/bootyard.log").splitlines())
-        return [request["uri"] for request in requests if request["method"] == "PUT" and request["node"] == name]
+    def boot(self):
+        boot = super().boot()
+        assert not re.search("IT BROKE OFF|NOTHING IS WRITTEN", boot.text), boot.tail(60)
+        return boot
 
 
 @pytest.fixture(scope="module")
-def site(running):
-    made = Site(running)
-    yield made
-    made.switch("off")
-    (BUILD / "install.json").write_text(json.dumps({name: machine.times for name, machine in made.machines.items()}, indent=2) + "\n")
-    gone = {"netboot_allow_removal": list(made.machines)}
-    running.lab.run(running.lab.playbook("site.yml", f"--extra-vars={json.dumps(gone)}"))
-    assert running.on_master("ls /srv/installs") == "", "what is known of nodes that left goes with them"
+def machines(more):
+    return {name: Installed(more.nodes[name]) for name in ("disk", "disk-uefi")}
 
 
 @pytest.fixture(scope="module")
-def installed(site):
-    """Both machines, from blank disks to systems that run; with them what identifies what was written."""
-    site.switch("on")
-    for machine in site.machines.values():
-        machine.runs_from_its_disk()
-    return {name: machine.on(f"{PARTITIONS}; {TABLE}") for name, machine in site.machines.items()}
+def times():
+    """Seconds from power-on to the final configuration, of each machine at each installation; they become build/install.json."""
+    told = {}
+    yield told
+    (BUILD / "install.json").write_text(json.dumps(told, indent=2) + "\n")
+
+
+@pytest.fixture(scope="module")
+def installed(machines, times):
+    """Both machines, from blank disks to systems that run: what identifies what was written."""
+    for name, machine in machines.items():
+        times[name] = [machine.runs_from_its_disk()]
+    return {name: machine.on(PARTITIONS) for name, machine in machines.items()}
+
+
+def states(running):
+    """The marks of each node that installs itself."""
+    found = [entry.split("/") for entry in running.on_master("cd /srv/installs && ls -d */*").split()]
+    return {node: sorted(state for name, state in found if name == node) for node, _state in found}
+
+
+def reports(running, name):
+    """The reports of a node that the web server has taken, in their order."""
+    requests = map(json.loads, running.on_master("cat /var/log/nginx/bootyard.log").splitlines())
+    return [request["uri"] for request in requests if request["method"] == "PUT" and request["node"] == name]
 
 
 @pytest.mark.parametrize("name", ["disk", "disk-uefi"])
-def test_a_machine_installs_itself_and_starts_from_its_disk(site, installed, name):
-    machine = site.machines[name]
+def test_a_machine_installs_itself_and_starts_from_its_disk(running, machines, installed, name):
+    machine = machines[name]
     assert machine.on("findmnt --noheadings --output SOURCE,FSTYPE /").split() == ["/dev/vda3", "ext4"]
-    assert machine.on("hostname; cat /var/lib/final") == f"{name}\nfinal configuration of {name}"
+    assert machine.on(f"hostname; cat {FINAL}") == f"{name}\nfinal configuration of {name}"
     assert machine.on("systemctl --failed --no-legend --plain") == ""
     assert machine.on("cloud-init query --format '{{ v1.instance_id }}'").startswith(f"{name}-")
     assert "console=ttyS0,115200" in machine.on("cat /proc/cmdline")
     assert machine.on("test -d /sys/firmware/efi && echo uefi || echo bios") == ("uefi" if name.endswith("uefi") else "bios")
-    console = machine.console()
+    console = machine.boot().text
     assert console.count("bootyard: INSTALLED onto /dev/vda") == 1
     assert console.count("This machine is installed and boots its disk") == 1
-    assert site.states()[name] == ["installed", "installing"]
-    assert site.reports(name) == ["/install/installing", "/install/installed"]
+    assert states(running)[name] == ["installed", "installing"]
+    assert reports(running, name) == ["/install/installing", "/install/installed"]
 
 
-def test_the_second_power_on_starts_the_disk_and_writes_nothing_to_it(site, installed):
-    disk = site.machines["disk"]
+def test_the_second_power_on_starts_the_disk_and_writes_nothing_to_it(running, more, machines, installed):
+    disk = machines["disk"]
     disk.on("echo mine > /root/mark && sync")
-    site.switch("off")
+    more.switch("off", *machines)
     # A run in between changes nothing about that.
-    site.lab.run(site.lab.playbook("site.yml"))
-    assert site.states() == {name: ["installed"] for name in site.machines}
-    site.switch("on", "disk")
-    deadline = time.time() + TIMEOUT
-    while not ((done := disk.ask("cat /root/mark")) and done.returncode == 0):
-        assert time.time() < deadline, disk.console()[-3000:]
-        time.sleep(1)
-    assert done.stdout == "mine\n"
-    assert disk.on(f"{PARTITIONS}; {TABLE}") == installed["disk"]
-    assert "This machine is installed and boots its disk" in disk.console()
-    assert "bootyard:" not in disk.console()
-    assert len(site.reports("disk")) == 2
+    more.site()
+    assert states(running) == {name: ["installed"] for name in machines}
+    more.switch("on", "disk")
+    disk.until("cat /root/mark", "mine")
+    assert disk.on(PARTITIONS) == installed["disk"]
+    assert "This machine is installed and boots its disk" in disk.boot().text
+    assert "bootyard:" not in disk.boot().text
+    assert len(reports(running, "disk")) == 2
 
 
-def test_who_is_told_to_installs_itself_anew(site, installed):
-    disk = site.machines["disk"]
-    site.lab.run(site.lab.playbook("playbooks/reinstall.yml", "--extra-vars=node=disk"))
-    assert site.states() == {"disk": ["wipe"], "disk-uefi": ["installed"]}
-    site.switch("reset", "disk")
-    disk.runs_from_its_disk()
+def test_who_is_told_to_installs_itself_anew(running, more, machines, installed, times):
+    disk = machines["disk"]
+    more.lab.run(more.lab.playbook("playbooks/reinstall.yml", "--extra-vars=node=disk"))
+    assert states(running) == {"disk": ["wipe"], "disk-uefi": ["installed"]}
+    more.switch("reset", "disk")
+    times["disk"].append(disk.runs_from_its_disk())
     assert disk.on("test -e /root/mark || echo gone") == "gone"
-    assert disk.on(f"{PARTITIONS}; {TABLE}") != installed["disk"]
-    assert disk.on("cat /var/lib/final") == "final configuration of disk"
-    assert site.states()["disk"] == ["installed", "installing", "wipe"]
+    assert disk.on(PARTITIONS) != installed["disk"]
+    assert disk.on(f"cat {FINAL}") == "final configuration of disk"
+    assert states(running)["disk"] == ["installed", "installing", "wipe"]
 
 
-def test_others_are_not_reinstalled(site):
+def test_others_are_not_reinstalled(running, more):
     refused = subprocess.run(
-        site.lab.playbook("playbooks/reinstall.yml", "--extra-vars=node=node1,disk-uefi"), capture_output=True, text=True, check=False
+        more.lab.playbook("playbooks/reinstall.yml", "--extra-vars=node=node1,disk-uefi"), capture_output=True, text=True, check=False
     )
     assert refused.returncode != 0
     assert "node1 has the profile debian-nfs, which installs nothing" in refused.stdout + refused.stderr
-    assert site.states()["disk-uefi"] == ["installed"]
+    assert states(running)["disk-uefi"] == ["installed"]

@@ -6,87 +6,55 @@ One has all that a configuration can say, a disk and a container; the other take
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 
 import pytest
-from bootyard_lab.console import last_boot
-from bootyard_lab.lab import BUILD, MASTER, ssh
+import yaml
+from bootyard_lab.lab import BUILD
+from machines import Machine
 from plays import ROOT
 
-IMAGE = "localhost/hello:1"
 #: All of its own that the master's web server is told.
 STARTED = "/boot.ipxe?container=hello"
-GREETING = 'a "b" $HOME {{ x }} %i'
-TIMEOUT = 900
+LOG = "sudo journalctl --unit=container-hello --no-pager"
+USERS = {"ram": "worker", "legacy": "debian"}
 
 
-class Machine:
-    """A machine without a host key that anybody could know: it makes one at each boot."""
+class InMemory(Machine):
+    """A machine that is all its configuration's."""
 
-    def __init__(self, node, user):
-        self.node, self.user = node, user
-
-    def ask(self, command, timeout=60):
-        try:
-            return ssh(self.node, command, timeout, self.user, StrictHostKeyChecking="no", UserKnownHostsFile="/dev/null", LogLevel="ERROR")
-        except subprocess.TimeoutExpired:
-            return None
-
-    def on(self, command):
-        done = self.ask(command)
-        assert done, f"{self.node.name}: {command}: no answer"
-        assert done.returncode == 0, f"{self.node.name}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def comes_up(self):
-        """Wait until cloud-init has done all it does; returns after how many seconds SSH answered, and it was done."""
-        seconds, deadline = {}, time.time() + TIMEOUT
-        while "cloud-init" not in seconds:
-            boot = last_boot(self.node.console)
-            assert not (boot and boot.dead_end), boot.tail()
-            assert time.time() < deadline, f"{self.node.name} is not up\n{boot.tail(60)}"
-            time.sleep(2)
-            if done := self.ask("cloud-init status"):
-                since = round(time.time() - boot.powered_on)
-                seconds |= {"SSH": since} if done.returncode != 255 and not seconds else {}
-                seconds |= {"cloud-init": since} if "status: done" in done.stdout else {}
-                assert "status: error" not in done.stdout, self.on("cloud-init status --long; sudo cat /var/log/cloud-init-output.log")
-        return seconds
-
-    def becomes(self, command, answer, timeout=300):
-        """Wait for what a command prints."""
-        deadline = time.time() + timeout
-        while (done := self.ask(command)) is None or done.stdout.strip() != answer:
-            assert time.time() < deadline, f"{command}: {done}\n{self.on('sudo journalctl --unit=container-hello --no-pager')}"
-            time.sleep(2)
+    def comes_up(self) -> int:
+        """Wait until cloud-init has done all it does; returns how long after power-on it was."""
+        self.until("cloud-init status | grep -e done -e error")
+        said = self.on("cloud-init status --long; sudo cat /var/log/cloud-init-output.log")
+        assert "status: done" in said, said
+        return self.seconds_at("/run/cloud-init/result.json")
 
 
 @pytest.fixture(scope="module")
-def machines(running):
+def machines(more, times):
     """Both machines, after their first boot."""
-    lab, nodes = running.rack("ram.yml")
-    publish_container(running)
-    lab.run(lab.playbook("site.yml"))
-    lab.run(lab.power("on", nodes))
-    users = {"ram": "worker", "legacy": "debian"}
-    found = {node.name: Machine(node, users[node.name]) for node in nodes}
-    found["times"] = {name: [found[name].comes_up()] for name in users}
-    found["lab"] = lab
-    yield found
-    lab.run(lab.power("off", nodes))
-    (BUILD / "ram.json").write_text(json.dumps(found["times"], indent=2) + "\n")
-    gone = {"netboot_allow_removal": list(users)}
-    running.lab.run(running.lab.playbook("site.yml", f"--extra-vars={json.dumps(gone)}"))
+    found = {name: InMemory(more.nodes[name], user) for name, user in USERS.items()}
+    times |= {name: [machine.comes_up()] for name, machine in found.items()}
+    return found
 
 
-def publish_container(running):
-    """An image of one static program, where the master serves files: the machines have no way to a registry."""
-    running.on_master("apt-get install --yes --quiet busybox-static && mkdir -p /srv/http/images")
-    pack = f"docker exec {MASTER} tar --create --directory / bin/busybox"
-    entry = '--change \'ENTRYPOINT ["/bin/busybox"]\' --change "WORKDIR /data"'
-    save = f"docker save {IMAGE} | docker exec --interactive {MASTER} sh -c 'cat > /srv/http/images/hello.tar'"
-    subprocess.run(f"set -e; {pack} | docker import {entry} - {IMAGE}; {save}; docker rmi {IMAGE}", shell=True, check=True, cwd=ROOT)
+@pytest.fixture(scope="module")
+def times():
+    """Seconds from power-on to the end of cloud-init, of each machine at each boot; they become build/ram.json."""
+    told = {}
+    yield told
+    (BUILD / "ram.json").write_text(json.dumps(told, indent=2) + "\n")
+
+
+@pytest.fixture(scope="module")
+def inventory():
+    """The machines' inventory as it is written, without what Ansible makes of it."""
+
+    class AsWritten(yaml.SafeLoader):
+        pass
+
+    AsWritten.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+    return yaml.load((ROOT / "tests/boot/more.yml").read_text(), AsWritten)["all"]["children"]["slaves"]
 
 
 def registrations(running):
@@ -95,19 +63,12 @@ def registrations(running):
     return [(request["node"], request["status"]) for request in requests if request["uri"] == STARTED]
 
 
-def hostile():
-    """What is to be in a file, as the inventory has it."""
-    lines = (ROOT / "tests/boot/ram.yml").read_text().splitlines()
-    [line] = [line for line in lines if "hostile:" in line]
-    return line.split("!unsafe ")[1][1:-1].replace("''", "'")
-
-
-def test_it_is_what_its_configuration_says(machines):
+def test_it_is_what_its_configuration_says(machines, inventory):
     ram = machines["ram"]
     assert ram.on("hostname") == "ram"
     assert ram.on("findmnt --noheadings --output FSTYPE /") == "overlay"
     assert ram.on("cat /run/ran") == "ram"
-    assert ram.on("sudo cat /etc/hostile") == hostile()
+    assert ram.on("sudo cat /etc/hostile") == inventory["vars"]["netboot_vars_common"]["hostile"]
     assert ram.on("sudo stat -c %a /etc/hostile") == "640"
     assert ram.on("id -un; sudo id -un").split() == ["worker", "root"]
     assert ram.on("systemctl --failed --no-legend --plain") == ""
@@ -119,15 +80,16 @@ def test_its_disk_is_made_and_mounted_by_label(machines):
     assert "LABEL=data /srv/data" in ram.on("cat /etc/fstab")
 
 
-def test_its_container_runs_and_registered_where_it_should(running, machines):
+def test_its_container_runs_and_registered_where_it_should(running, machines, inventory):
     ram = machines["ram"]
-    ram.becomes("systemctl is-active container-hello", "active")
-    ram.becomes("busybox wget -qO- http://10.77.33.18:8080/ || true", GREETING)
+    greeting = inventory["hosts"]["ram"]["netboot_containers"][0]["env"]["GREETING"]
+    ram.until("systemctl is-active container-hello", "active", problem=LOG)
+    ram.until("busybox wget -qO- http://10.77.33.18:8080/", greeting, problem=LOG)
     assert "hello" in ram.on("sudo podman ps --format '{{.Names}}'")
     assert registrations(running) == [("ram", 200)]
     # The published port, from outside.
     asked = "import urllib.request as it; print(it.urlopen('http://10.77.33.18:8080/').read().decode())"
-    assert running.on_master(f'python3 -c "{asked}"') == GREETING
+    assert running.on_master(f'python3 -c "{asked}"') == greeting
 
 
 def test_the_seeds_endpoint_serves_a_real_cloud_init(machines):
@@ -137,15 +99,14 @@ def test_the_seeds_endpoint_serves_a_real_cloud_init(machines):
     assert "cloud-config-url=http://10.77.33.1:8080/" in legacy.on("cat /proc/cmdline")
 
 
-def test_a_second_boot_finds_the_disk_as_it_was(running, machines):
-    ram, lab = machines["ram"], machines["lab"]
+def test_a_second_boot_finds_the_disk_as_it_was(running, more, machines, times):
+    ram = machines["ram"]
     ram.on("sudo sh -c 'echo kept > /srv/data/marker; sync'; touch /home/worker/lost")
     uuid = ram.on("sudo blkid -p -s UUID -o value /dev/vda")
-    lab.run(lab.power("off", [ram.node]))
-    lab.run(lab.power("on", [ram.node]))
-    machines["times"]["ram"].append(ram.comes_up())
+    more.switch("off", "ram")
+    more.switch("on", "ram")
+    times["ram"].append(ram.comes_up())
     assert ram.on("cat /srv/data/marker; test ! -e /home/worker/lost") == "kept"
     assert ram.on("sudo blkid -p -s UUID -o value /dev/vda") == uuid
-    ram.becomes("systemctl is-active container-hello", "active")
-    ram.becomes("busybox wget -qO- http://10.77.33.18:8080/marker || true", "kept")
+    ram.until("busybox wget -qO- http://10.77.33.18:8080/marker", "kept", problem=LOG)
     assert registrations(running) == [("ram", 200)] * 2
