@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 
@@ -11,6 +12,10 @@ from bootyard_lab.console import last_boot
 from bootyard_lab.lab import BUILD, ssh
 
 TIMEOUT = 1500
+#: An iPXE that leaves to a UEFI says that it has no more network devices, and all is well.
+DEAD_ENDS = re.compile(
+    r"IT BROKE OFF|NOTHING IS WRITTEN|Kernel panic|\(initramfs\)|No bootable|UEFI Interactive Shell|grub>|emergency mode"
+)
 PARTITIONS = "lsblk --noheadings --raw --output NAME,FSTYPE,PARTLABEL,UUID /dev/vda"
 TABLE = "blkid --probe --match-tag PTUUID --output value /dev/vda"
 
@@ -43,7 +48,7 @@ class Machine:
         deadline = time.time() + TIMEOUT
         while time.time() < deadline:
             boot = last_boot(self.node.console)
-            assert not (boot and (boot.dead_end or "IT BROKE OFF" in boot.text or "NOTHING IS WRITTEN" in boot.text)), boot.tail(60)
+            assert not (boot and DEAD_ENDS.search(boot.text)), boot.tail(60)
             if boot and f"*** final configuration of {self.node.name} on /dev/vda3" in boot.text and (done := self.ask("hostname")):
                 assert (done.returncode, done.stdout) == (0, f"{self.node.name}\n"), f"{done.stdout}{done.stderr}"
                 self.times.append(round(time.time() - boot.powered_on))
