@@ -75,7 +75,8 @@ def test_a_machine_installs_itself_and_starts_from_its_disk(running, machines, i
     assert machine.on("test -d /sys/firmware/efi && echo uefi || echo bios") == ("uefi" if name.endswith("uefi") else "bios")
     console = machine.boot().text
     assert console.count("bootyard: INSTALLED onto /dev/vda") == 1
-    assert console.count("This machine is installed and boots its disk") == 1
+    # A UEFI comes to its card more than once before it takes the disk.
+    assert "This machine is installed and boots its disk" in console
     assert states(running)[name] == ["installed", "installing"]
     assert reports(running, name) == ["/install/installing", "/install/installed"]
 
