@@ -50,7 +50,7 @@ def ask(blade, path="/", port=8080, *options):
     done = blade.run(
         "curl", "-s", "-m", "20", "--noproxy", "*", "--path-as-is", "-w", "\n%{http_code}", *options, f"http://{SERVER}:{port}{path}"
     )
-    body, _, status = done.stdout.rpartition("\n")
+    body, status = done.stdout.rsplit("\n", 1)
     return int(status), body
 
 

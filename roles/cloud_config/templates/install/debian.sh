@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Installs the Debian that runs here in RAM onto a disk. What is on the disk is only overwritten if the master says so.
 {% include "install/common.sh" %}
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Installs Fedora CoreOS onto a disk, from what runs here, with the node's final configuration in it.
 {% include "install/common.sh" %}
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Installs Flatcar onto a disk, from the master's copy of its image, with the node's final configuration in it.
 {% include "install/common.sh" %}
 

@@ -40,12 +40,14 @@ PAYLOAD = {"netboot_disks": DISKS, "netboot_containers": CONTAINERS}
 def render(inventory, tmp_path):
     """The configuration of a node with disks and containers: render(kind, its own template)."""
 
-    def run(kind, template="", variables=PAYLOAD):
+    def run(kind, template="", variables=None):
         if template:
             (tmp_path / f"{kind}.j2").write_text(template)
         images = {"debian-12": {"suite": "bookworm", "extra_packages": ["podman"]}}
         profile = {"boot": "nfs", "image": "debian-12", "config": kind}
-        made = inventory(netboot_profiles={"p": profile}, netboot_profile="p", netboot_images=images).node("node1", **variables)
+        made = inventory(netboot_profiles={"p": profile}, netboot_profile="p", netboot_images=images).node(
+            "node1", **(PAYLOAD if variables is None else variables)
+        )
         return _cloud.render(made.parse(), made.hosts, [str(tmp_path), str(DEFAULTS)])["node1"].files["config"]
 
     return run
