@@ -269,28 +269,25 @@ def test_a_new_release_is_booted_after_the_next_update(inventory, blades):
     assert len(blades["192.168.90.103"].tftp(SERVER, "coreos_beta_pxe.vmlinuz")) == 100_001
 
 
-def test_a_blade_that_is_added_and_one_that_changes_its_channel(inventory, blades):
-    """Nothing else is touched, and nginx goes on as it was."""
+def test_a_blade_that_is_added_and_two_that_change_their_channels(inventory, blades):
+    """By the file and by netboot_channel. PXELINUX and iPXE are told alike, nothing else is touched, and nginx goes on as it was."""
     before, pid = listing(), host().check_output("cat /run/nginx.pid")
     file = json.loads(json.dumps(FILE))
     file["hosts"]["192.168.90.104"] = NEW
     file["hosts"]["192.168.90.101"]["channel"] = "beta"
     (inventory.path / "pxe_hosts.json").write_text(json.dumps(file))
+    (inventory.path / "more.yml").write_text("all: {hosts: {docker-102: {netboot_channel: beta}}}\n")
     done = inventory()
     assert done.code == 0, done.output
-    for mac, address in ((NEW["macaddr"], "192.168.90.104"), (HOSTS["192.168.90.101"]["macaddr"], "192.168.90.101")):
+    for ip in ("192.168.90.101", "192.168.90.102", "192.168.90.104"):
+        mac = file["hosts"][ip]["macaddr"]
         answer = boot(BRIDGE, mac)
-        assert (answer.address, answer.options[209]) == (address, b"pxelinux.cfg/beta")
-    script = blades["192.168.90.101"].fetch(f"http://{SERVER}/by-mac/{HOSTS['192.168.90.101']['macaddr'].replace(':', '-')}.ipxe").decode()
-    assert "images/flatcar-beta/current" in script
-    assert "flatcar-stable" not in script
+        assert (answer.address, answer.options[209]) == (ip, b"pxelinux.cfg/beta")
+        script = blades["192.168.90.101"].fetch(f"http://{SERVER}/by-mac/{mac.replace(':', '-')}.ipxe").decode()
+        assert "images/flatcar-beta/current" in script
+        assert "flatcar-stable" not in script
     with machine(BRIDGE, "192.168.90.104") as blade:
         assert ask(blade) == (200, as_the_container_did("192.168.90.104", file))
-    changed = {line.split()[0] for line in listing() ^ before}
-    others = [
-        path
-        for path in changed
-        if path.startswith(("/srv/cloud", "/srv/http", "/srv/tftp")) and not re.search("docker-10[14]|da-43-b[14]|da:43:b[14]", path)
-    ]
-    assert others == []
+    changed = {line.split()[0] for line in listing() ^ before if line.startswith(("/srv/cloud", "/srv/http", "/srv/tftp"))}
+    assert [path for path in changed if not re.search("docker-104|da-43-b[124]|pxelinux.cfg", path)] == []
     assert host().check_output("cat /run/nginx.pid") == pid
