@@ -42,8 +42,6 @@ def served_sets() -> list[set[str]]:
     ("arguments", "task"),
     [
         (ADD, "Make the roots"),
-        (REMOVE, "Export with Ganesha"),
-        (ADD, "Tell every node what to boot"),
         (REMOVE, "Tell every machine what to boot"),
         (ADD, "Serve addresses and boot files"),
         (REMOVE, "Take the roots of nodes that left"),
