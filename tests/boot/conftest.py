@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from bootyard_lab import Lab, Node, follow
 from bootyard_lab.console import last_boot
 from bootyard_lab.lab import BUILD, MASTER, ssh
+from machines import PATIENCE
 
 
 def pytest_addoption(parser):
@@ -34,9 +35,9 @@ class Running:
         known = {boot["name"]: boot for boot in boots}
         return {node.name: known[node.name] | {"console": last_boot(node.console).text} for node in nodes}
 
-    def rack(self, inventory: str) -> tuple[Lab, list[Node]]:
+    def rack(self, *inventories: str) -> tuple[Lab, list[Node]]:
         """Put more machines into the lab, off and unknown to its master: the lab with them, and they."""
-        lab = Lab(ROOT / "inventory/lab", ROOT / "tests/boot" / inventory)
+        lab = Lab(ROOT / "inventory/lab", *(ROOT / "tests/boot" / inventory for inventory in inventories))
         lab.run(lab.playbook("playbooks/lab.yml"))
         return lab, [node for node in lab.nodes() if node not in self.nodes]
 
@@ -53,7 +54,7 @@ class Running:
 
     def comes_up(self, *nodes: Node) -> None:
         """Wait until the nodes answer SSH; the console of one that does not is the message."""
-        for result in follow(nodes, timeout=900):
+        for result in follow(nodes, timeout=PATIENCE):
             assert result.is_up, f"{result.node.name} is stuck at {result.next_goal}: {result.problem}\n{result.console}"
 
 
@@ -83,8 +84,8 @@ class More:
 
 @pytest.fixture(scope="session")
 def more(running):
-    """Machines that live in their memory or on their disks; each of their tests has some of them."""
-    lab, nodes = running.rack("more.yml")
+    """A fourth node, and machines that live in their memory or on their disks; each of their tests has some of them."""
+    lab, nodes = running.rack("node4.yml", "more.yml")
     more = More(lab, {node.name: node for node in nodes})
     publish_container(running)
     more.site()
