@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 
 import pytest
@@ -20,15 +19,13 @@ FINAL = "/var/lib/final"
 class Installed(Machine):
     """A machine that runs from its disk, sooner or later."""
 
+    # An iPXE that leaves to a UEFI says that it has no more network devices, and all is well.
+    stuck = r"IT BROKE OFF|NOTHING IS WRITTEN|Kernel panic|\(initramfs\)|grub>|emergency mode"
+
     def runs_from_its_disk(self) -> int:
         """Wait until the final configuration is at work; returns how long after power-on it was."""
         self.until(f"test -e {FINAL}")
         return self.seconds_at(FINAL)
-
-    def boot(self):
-        boot = super().boot()
-        assert not re.search("IT BROKE OFF|NOTHING IS WRITTEN", boot.text), boot.tail(60)
-        return boot
 
 
 @pytest.fixture(scope="module")

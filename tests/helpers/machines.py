@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 
-from bootyard_lab.console import Boot, last_boot
+from bootyard_lab.console import DEAD_ENDS, Boot, last_boot
 from bootyard_lab.lab import Node, ssh
 
 #: Seconds that are enough even where each machine has a small part of a processor.
@@ -13,7 +14,9 @@ PATIENCE = 2400
 
 
 class Machine:
-    """A machine of the lab, asked over SSH as one of its users."""
+    """A machine of the lab, asked over SSH as one of its users. C(stuck) is what its console shows when there is nothing to wait for."""
+
+    stuck = DEAD_ENDS
 
     def __init__(self, node: Node, user: str = "root") -> None:
         self.node, self.user = node, user
@@ -37,7 +40,7 @@ class Machine:
         """What its console says since it was switched on, over all its restarts."""
         boot = last_boot(self.node.console)
         assert boot, f"{self.node.name} is off"
-        assert not boot.dead_end, boot.tail(60)
+        assert not re.search(self.stuck, boot.text), boot.tail(60)
         return boot
 
     def until(self, command: str, answer: str | None = None, problem: str = "true") -> None:
