@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 
 from ansible.errors import AnsibleParserError
@@ -41,9 +42,9 @@ class SourcePlugin(BaseInventoryPlugin, Constructable):
         for host in source.hosts:
             self._add(host, group)
 
+    @abc.abstractmethod
     def source(self, text):
         """Return what the file's text says. Raise C(SourceError) where there is anything wrong with it."""
-        raise NotImplementedError
 
     def _add(self, host, group):
         self.inventory.add_host(host.name, group)

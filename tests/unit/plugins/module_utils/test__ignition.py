@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -96,7 +95,6 @@ def test_butanes_form_never_stumbles_either(config):
         list(_ignition.check(_ignition.from_butane(config, "3.3.0")))
 
 
-@pytest.mark.skipif(not shutil.which("systemd-escape"), reason="systemd-escape is not here")
 @given(st.text(st.sampled_from("ab/.-_:@ é\\"), min_size=1, max_size=10))
 @example("/dev/disk/by-label/my data")
 @example("/")
