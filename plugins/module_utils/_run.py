@@ -16,8 +16,9 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 #: Seconds without a word after which an unfinished run is taken for dead.
 QUIET = 15
@@ -120,6 +121,14 @@ def turn(directory: str, number: int | None, timeout: float = 600) -> Iterator[N
             os.umask(umask)
         with contextlib.suppress(FileNotFoundError):
             os.utime(_state_file(directory))
+
+
+def carry_out(params: Mapping[str, Any], dry: bool, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """What C(work(dry=…)) returns: in this run's L(turn), which C(params) have, or at once where nothing is changed."""
+    if dry:
+        return work(dry=True)
+    with turn(params["state_dir"], params["run"]):
+        return work(dry=False)
 
 
 def brief(names: Iterable[str], most: int = 10) -> str:

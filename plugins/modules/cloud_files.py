@@ -68,6 +68,7 @@ checked:
   type: int
 """
 
+import functools
 import json
 import os
 
@@ -92,11 +93,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(module.params, dry=True))
-        with _run.turn(module.params["state_dir"], module.params["run"]):
-            result = reconcile(module.params, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
     except (_cloud_schema.SchemaError, _reconcile.ReconcileError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 

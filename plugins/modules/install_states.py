@@ -66,6 +66,7 @@ told:
   elements: str
 """
 
+import functools
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -86,11 +87,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(module.params, dry=True))
-        with _run.turn(module.params["state_dir"], module.params["run"]):
-            result = reconcile(module.params, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
     except (_installs.InstallError, _run.RunError, OSError, LookupError) as error:
         module.fail_json(msg=str(error))
 

@@ -52,6 +52,7 @@ published:
   elements: str
 """
 
+import functools
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -71,11 +72,7 @@ def main():
     )
     options = module.params
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(options, dry=True))
-        with _run.turn(options["state_dir"], options["run"]):
-            result = reconcile(options, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, options)))
     except (_binaries.BinaryError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 

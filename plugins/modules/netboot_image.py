@@ -109,6 +109,8 @@ kept:
   elements: str
 """
 
+import functools
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bootyard.netboot.plugins.module_utils import _artefacts, _binaries, _run
 
@@ -131,11 +133,7 @@ def main():
     )
     options = module.params
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(options, dry=True))
-        with _run.turn(options["state_dir"], options["run"]):
-            result = reconcile(options, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, options)))
     except (_artefacts.ArtefactError, _binaries.BinaryError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 

@@ -199,6 +199,8 @@ removed:
   elements: str
 """
 
+import functools
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
 
@@ -209,11 +211,7 @@ def main():
     options = module.params
     act = {"present": present, "absent": absent}[options["state"]]
     try:
-        if module.check_mode:
-            module.exit_json(**act(options, dry=True))
-        with _run.turn(options["state_dir"], options["run"]):
-            result = act(options, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(act, options)))
     except (_roots.RootError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 

@@ -106,6 +106,8 @@ built:
   elements: str
 """
 
+import functools
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _run
 
@@ -138,11 +140,7 @@ def main():
     images = [_image.wanted(name, spec, options["defaults"]) for name, spec in sorted(options["images"].items())]
     store = _image.Store(options["directory"], options["publish"])
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(store, images, dry=True))
-        with _run.turn(options["state_dir"], options["run"]):
-            result = reconcile(store, images, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, store, images)))
     except (_image.ImageError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 

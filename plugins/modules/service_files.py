@@ -186,6 +186,7 @@ activated:
 """
 
 import fnmatch
+import functools
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
@@ -213,11 +214,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        if module.check_mode:
-            module.exit_json(**reconcile(module.params, dry=True))
-        with _run.turn(module.params["state_dir"], module.params["run"]):
-            result = reconcile(module.params, dry=False)
-        module.exit_json(**result)
+        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
     except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError, OSError) as error:
         module.fail_json(msg=f"{module.params['name']}: {error}")
 
