@@ -15,7 +15,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from . import _install_nginx
+from . import _install_nginx, _nginx
 from ._fleet import Fleet
 
 MAPS = "/etc/nginx/conf.d/bootyard-cloud.conf"
@@ -60,22 +60,6 @@ map $uri $bootyard_cloud_any_file {{
 log_format bootyard_cloud escape=json
     '{{"time": "$time_iso8601", "address": "$realip_remote_addr", "node": "$bootyard_cloud_node", "override": "$arg_override_ipv4", '
     '"method": "$request_method", "uri": "$request_uri", "status": $status, "bytes": $body_bytes_sent, "agent": "$http_user_agent"}}';
-"""
-
-_LINKS = """
-# How long a link lives, and what proves that it was made here for this node.
-map $uri $bootyard_cloud_link {{
-    default "";
-    "~^/cloud/(?<life>[0-9]+)/(?<proof>[A-Za-z0-9_-]{{22}})/" "$proof,$life";
-}}
-"""
-
-_SEALED = """\
-    secure_link $bootyard_cloud_link;
-    secure_link_md5 "$secure_link_expires $bootyard_cloud_node {secret}";
-    if ($secure_link != "1") {{
-        return 403 "# This is no link of this node, or it has expired. A run of the playbook makes a new one.\\n";
-    }}
 """
 
 _NAMED = """\
@@ -152,10 +136,10 @@ def files(
     maps = _MAPS.format(
         admins="".join(f"    {ipaddress.IPv4Network(str(admin))} admin;\n" for admin in dict.fromkeys(admins)),
         nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.configured),
-        seal="[0-9]+/[A-Za-z0-9_-]{22}/" if secret else "",
-        links=_LINKS.format() if secret else "",
+        seal=_nginx.SEAL if secret else "",
+        links=_nginx.links("cloud") if secret else "",
     )
-    sealed = _SEALED.format(secret=secret) if secret else ""
+    sealed = _nginx.sealed("cloud", secret) if secret else ""
     known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", checks=sealed + _NAMED)
     anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", checks="")
     listens = "".join(f"    listen {address};\n" for address in listen)

@@ -9,6 +9,7 @@ A report counts from the very next boot on, without any run of a playbook. Paths
 
 from __future__ import annotations
 
+from . import _nginx
 from ._fleet import Fleet
 from ._installs import MARKERS, REPORTED
 from ._ipxe import DISK, names
@@ -38,21 +39,6 @@ map $bootyard_install_script $bootyard_install_of {{
     default -;
 {scripts}}}
 {links}"""
-
-_LINKS = """\
-map $uri $bootyard_install_link {
-    default "";
-    "~^/install/(?<life>[0-9]+)/(?<proof>[A-Za-z0-9_-]{22})/" "$proof,$life";
-}
-"""
-
-_SEALED = """\
-    secure_link $bootyard_install_link;
-    secure_link_md5 "$secure_link_expires $bootyard_install_node {secret}";
-    if ($secure_link != "1") {{
-        return 403 "This is no link of this node, or it has expired. A run of the playbook makes a new one.\\n";
-    }}
-"""
 
 _LOCATION = """\
 location ^~ /install/ {{
@@ -95,10 +81,10 @@ def files(fleet: Fleet, directory: str, secret: str = "") -> dict[str, str]:
         scripts="".join(
             f"    {name.partition('/')[2].removesuffix('.ipxe')} {node.name};\n" for node in fleet.installs for name in names(node)
         ),
-        seal="[0-9]+/[A-Za-z0-9_-]{22}/" if secret else "",
-        links=_LINKS if secret else "",
+        seal=_nginx.SEAL if secret else "",
+        links=_nginx.links("install") if secret else "",
         **words,
     )
     said = {key: ", ".join(text.split("|")) for key, text in words.items()}
-    location = _LOCATION.format(directory=directory, sealed=_SEALED.format(secret=secret) if secret else "", disk=DISK, **said)
+    location = _LOCATION.format(directory=directory, sealed=_nginx.sealed("install", secret) if secret else "", disk=DISK, **said)
     return {MAPS: maps, LOCATION: location}

@@ -61,6 +61,34 @@ server {{
     include /etc/nginx/snippets/bootyard-*.conf;
 """
 
+#: Below a link's own path comes C(SEAL), a regular expression: until when it lives, and what proves that it was made here for this node.
+SEAL = "[0-9]+/[A-Za-z0-9_-]{22}/"
+
+_LINKS = """\
+map $uri $bootyard_{part}_link {{
+    default "";
+    "~^/{part}/(?<life>[0-9]+)/(?<proof>[A-Za-z0-9_-]{{22}})/" "$proof,$life";
+}}
+"""
+
+_SEALED = """\
+    secure_link $bootyard_{part}_link;
+    secure_link_md5 "$secure_link_expires $bootyard_{part}_node {secret}";
+    if ($secure_link != "1") {{
+        return 403 "# This is no link of this node, or it has expired. A run of the playbook makes a new one.\\n";
+    }}
+"""
+
+
+def links(part: str) -> str:
+    """A map for links below C(/PART/), whose proof is in L(sealed)'s terms."""
+    return _LINKS.format(part=part)
+
+
+def sealed(part: str, secret: str) -> str:
+    """Lines of a location that let only links through that were made with C(secret) for C($bootyard_PART_node)."""
+    return _SEALED.format(part=part, secret=secret)
+
 
 def config(fleet: Fleet, directory: str) -> str:
     """A file of C(conf.d) that serves C(directory) to the fleet's networks, and writes a line of JSON for each request.
