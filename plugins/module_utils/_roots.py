@@ -15,43 +15,19 @@ and never follows a link that the node may have laid.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import socket
-import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from . import _personal
-from ._image import ImageError, remove_tree
 from ._nfs import SHARED_IDS
+from ._records import Layout, Record, RootError, delete, mounts, run, save
 from ._run import brief
-
-
-class RootError(RuntimeError):
-    """A root could not be made or removed; the message says which, why, and what is left."""
-
-
-@dataclass
-class Record:
-    """What the master knows of a root. C(entries) and C(accounts) are digests of what was last written into it."""
-
-    node: str
-    ip: str
-    image: str
-    generation: str
-    strategy: str
-    path: str
-    export_id: int
-    state: str = "building"
-    host_key: str = ""
-    entries: dict[str, str] = field(default_factory=dict)
-    accounts: str = ""
+from ._tree import Tree
 
 
 @dataclass(frozen=True)
@@ -61,56 +37,6 @@ class Wanted:
     identity: _personal.Identity
     image: str
     generation: str
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where things are on the master."""
-
-    images: str = "/srv/netboot/images"
-    roots: str = "/srv/netboot/roots"
-    archive: str = "/srv/netboot/archive"
-    exports: str = "/srv/nfs"
-    fstab: str = "/var/lib/bootyard/roots.fstab"
-
-    def lower(self, record: Record) -> str:
-        """The image generation that a root is a clone of."""
-        return os.path.join(self.images, record.image, record.generation, "root")
-
-    def home(self, node: str) -> str:
-        """The directory of a root's record and data."""
-        return os.path.join(self.roots, node)
-
-    def options(self, record: Record) -> str:
-        """Overlay options; the last two make file handles that outlive the server's cache, which NFS needs."""
-        home = self.home(record.node)
-        return f"lowerdir={self.lower(record)},upperdir={home}/upper,workdir={home}/work,index=on,nfs_export=on"
-
-
-# --- records ---------------------------------------------------------------------------------------------------------
-
-
-def load(layout: Layout) -> dict[str, Record]:
-    """All records by node name."""
-    records = {}
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(layout.roots):
-            with (
-                contextlib.suppress(FileNotFoundError, NotADirectoryError),
-                open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream,
-            ):
-                records[entry.name] = Record(**json.load(stream))
-    return records
-
-
-def save(layout: Layout, record: Record) -> None:
-    """Write a record so that a power cut leaves the old or the new one."""
-    path = os.path.join(layout.home(record.node), "root.json")
-    with open(path + ".new", "w", encoding="utf-8") as stream:
-        json.dump(asdict(record), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(path + ".new", path)
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -173,12 +99,6 @@ def _accounts_digest(settings: _personal.Settings) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
-def mounts() -> dict[str, str]:
-    """Mount points of this machine and the type of what is mounted there."""
-    with open("/proc/self/mounts", encoding="utf-8") as table:
-        return {fields[1].replace("\\040", " "): fields[2] for fields in map(str.split, table)}
-
-
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +154,7 @@ def cheapest(layout: Layout) -> str:
     """C(overlay) where the file system of the roots can carry one for NFS, else C(copy)."""
     os.makedirs(layout.roots, mode=0o711, exist_ok=True)
     scratch = os.path.join(layout.roots, ".probe")
-    _delete([scratch])  # of a run that was killed
+    delete([scratch])  # of a run that was killed
     os.mkdir(scratch)
     try:
         lower, upper, work, merged = (os.path.join(scratch, name) for name in ("lower", "upper", "work", "merged"))
@@ -245,7 +165,7 @@ def cheapest(layout: Layout) -> str:
         trial = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", options, merged]
         done = subprocess.run(trial, capture_output=True, check=False)
     finally:
-        _delete([scratch])
+        delete([scratch])
     return "overlay" if done.returncode == 0 else "copy"
 
 
@@ -262,7 +182,7 @@ def _create(
         save(layout, record)
         os.makedirs(record.path, mode=0o755, exist_ok=True)
         STRATEGIES[strategy](layout, record)
-        with _Tree(record.path) as tree:
+        with Tree(record.path) as tree:
             entries = _personal.entries(want.identity, settings)
             for path, entry in entries.items():
                 tree.put(path, entry)
@@ -285,7 +205,7 @@ def _overlay(layout: Layout, record: Record) -> None:
 
 def _copy(layout: Layout, record: Record) -> None:
     _room_for(layout, record)
-    _run("cp", "--archive", "--reflink=auto", "--one-file-system", f"{layout.lower(record)}/.", record.path)
+    run("cp", "--archive", "--reflink=auto", "--one-file-system", f"{layout.lower(record)}/.", record.path)
 
 
 #: How to clone an image generation into a new root.
@@ -305,7 +225,7 @@ def _room_for(layout: Layout, record: Record) -> None:
 
 def _update(layout: Layout, record: Record, want: Wanted, settings: _personal.Settings, paths: Iterable[str]) -> None:
     entries = _personal.entries(want.identity, settings)
-    with _Tree(record.path) as tree:
+    with Tree(record.path) as tree:
         for path in paths:
             if path in entries:
                 tree.put(path, entries[path])
@@ -317,18 +237,18 @@ def _update(layout: Layout, record: Record, want: Wanted, settings: _personal.Se
     save(layout, record)
 
 
-def _put_accounts(tree: _Tree, settings: _personal.Settings) -> None:
+def _put_accounts(tree: Tree, settings: _personal.Settings) -> None:
     current = {path: tree.read(path) for path in _personal.ACCOUNT_FILES}
     for path, text in _personal.accounts(current, settings).items():
         if text != current[path]:
             tree.put(path, _personal.Entry(text, *tree.owner_and_mode(path)))
 
 
-def _put_host_key(tree: _Tree, name: str) -> str:
+def _put_host_key(tree: Tree, name: str) -> str:
     """Give the root an SSH host key of its own; returns the public half as known_hosts has it."""
     with tempfile.TemporaryDirectory(dir="/run") as scratch:
         path = os.path.join(scratch, "key")
-        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"root@{name}", "-f", path)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"root@{name}", "-f", path)
         for suffix, mode in (("", 0o600), (".pub", 0o644)):
             with open(path + suffix, encoding="utf-8") as stream:
                 text = stream.read()
@@ -338,7 +258,7 @@ def _put_host_key(tree: _Tree, name: str) -> str:
 
 def _mount(layout: Layout, record: Record) -> None:
     os.makedirs(record.path, mode=0o755, exist_ok=True)
-    _run("mount", "-t", "overlay", "overlay", "-o", layout.options(record), record.path)
+    run("mount", "-t", "overlay", "overlay", "-o", layout.options(record), record.path)
 
 
 def write_fstab(layout: Layout, records: Mapping[str, Record]) -> None:
@@ -354,179 +274,8 @@ def write_fstab(layout: Layout, records: Mapping[str, Record]) -> None:
     os.rename(layout.fstab + ".new", layout.fstab)
 
 
-# --- leave -----------------------------------------------------------------------------------------------------------
-
-
-def in_use(records: Iterable[Record]) -> list[Record]:
-    """The roots whose nodes are up. An NFS connection would prove less: an idle node has none, one that lost power keeps it."""
-    return [record for record in records if answers(record.ip)]
-
-
-def answers(ip: str, timeout: float = 2) -> bool:
-    """Whether a machine is up at an address: it answers ARP whatever it filters, or on another network refuses a connection at worst."""
-    route = subprocess.run(["ip", "-json", "route", "get", ip], check=False, capture_output=True, text=True)
-    path = json.loads(route.stdout)[0] if route.returncode == 0 else {}
-    if path.get("dev", "lo") != "lo" and "gateway" not in path:
-        try:
-            return subprocess.run(["arping", "-q", "-f", "-w", f"{timeout:g}", "-I", path["dev"], ip], check=False).returncode == 0
-        except FileNotFoundError as error:
-            raise RootError("arping is missing on the master, which tells whether a node is up; install iputils-arping") from error
-    try:
-        socket.create_connection((ip, 22), timeout).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purge: bool) -> None:
-    """Take roots out of service; their data goes to the archive, or away with C(purge)."""
-    for name in names:
-        record = records[name]
-        if record.path in mounts():
-            _run("umount", record.path)
-        del records[name]
-        write_fstab(layout, records)
-        home = layout.home(name)
-        if record.strategy == "copy" and os.path.isdir(record.path):
-            _run("mv", "--no-target-directory", record.path, os.path.join(home, "root"))  # another file system, perhaps
-        elif os.path.isdir(record.path):
-            os.rmdir(record.path)
-        os.makedirs(layout.archive, mode=0o700, exist_ok=True)
-        grave = os.path.join(layout.archive, f"{name}.{int(time.time())}")
-        os.rename(home, grave)
-        if purge:
-            _delete([grave])
-
-
-def expired(layout: Layout, days: int) -> list[str]:
-    """Archived roots that have been kept for longer than C(days)."""
-    try:
-        entries = os.listdir(layout.archive)
-    except FileNotFoundError:
-        return []
-    limit = time.time() - days * 86400
-    return sorted(
-        os.path.join(layout.archive, entry)
-        for entry in entries
-        if entry.rpartition(".")[2].isdigit() and int(entry.rpartition(".")[2]) < limit
-    )
-
-
 def _discard(layout: Layout, record: Record) -> None:
     """Remove what a failed or killed creation left; such a root was never exported."""
     if record.path in mounts():
-        _run("umount", record.path)
-    _delete([record.path, layout.home(record.node)])
-
-
-# --- a tree that somebody else writes to ------------------------------------------------------------------------------
-
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-
-
-@contextlib.contextmanager
-def _directory(name: str, parent: int) -> Iterator[int]:
-    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-class _Tree:
-    """Reads and writes below a directory without ever following a symbolic link out of it, or at all."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> _Tree:
-        self._root = os.open(self._path, _DIRECTORY)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        os.close(self._root)
-
-    def read(self, path: str) -> str:
-        """The text of a regular file."""
-        with self._parent(path) as (parent, name):
-            # Opening anything else could block, or do something: the node may have put a pipe or a device there.
-            found = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
-            try:
-                if not stat.S_ISREG(os.fstat(found).st_mode):
-                    raise OSError(errno.EINVAL, "is no regular file", path)
-                with open(f"/proc/self/fd/{found}", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                    return stream.read()
-            finally:
-                os.close(found)
-
-    def owner_and_mode(self, path: str) -> tuple[int, int, int]:
-        """Mode, owner and group of a file."""
-        with self._parent(path) as (parent, name):
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        return status.st_mode & 0o7777, status.st_uid, status.st_gid
-
-    def put(self, path: str, entry: _personal.Entry) -> None:
-        """Create or replace what is at a path. Directories that exist are left as they are."""
-        with self._parent(path) as (parent, name):
-            if entry.content is None and entry.link is None:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, 0o700, dir_fd=parent)
-                    with _directory(name, parent) as made:
-                        os.fchown(made, entry.owner, entry.group)
-                        os.fchmod(made, entry.mode)
-                return
-            new = f".{name}.bootyard"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new, dir_fd=parent)
-            if entry.link is not None:
-                os.symlink(entry.link, new, dir_fd=parent)
-            else:
-                descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
-                with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                    stream.write(entry.content)
-                    os.fchown(descriptor, entry.owner, entry.group)
-                    os.fchmod(descriptor, entry.mode)
-            os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
-
-    def drop(self, path: str) -> None:
-        """Remove a file that is no longer wanted, such as a former user's keys; a directory may hold what is not ours and stays."""
-        with self._parent(path) as (parent, name), contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            os.unlink(name, dir_fd=parent)
-
-    @contextlib.contextmanager
-    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
-        *directories, name = path.strip("/").split("/")
-        descriptor = os.dup(self._root)
-        try:
-            for directory in directories:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(directory, 0o755, dir_fd=descriptor)
-                below = os.open(directory, _DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = below
-            yield descriptor, name
-        finally:
-            os.close(descriptor)
-
-
-def _run(*command: str) -> None:
-    """Run a command that dies with this process, so that nothing of a killed run goes on writing."""
-    done = subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RootError(f"{command[0]} failed: {done.stderr.strip()}")
-
-
-def remove_expired(paths: Iterable[str]) -> None:
-    """Delete archived roots."""
-    _delete(paths)
-
-
-def _delete(paths: Iterable[str]) -> None:
-    try:
-        for path in paths:
-            remove_tree(path)
-    except ImageError as error:
-        raise RootError(str(error)) from error
+        run("umount", record.path)
+    delete([record.path, layout.home(record.node)])

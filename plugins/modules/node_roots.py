@@ -202,7 +202,7 @@ removed:
 import functools
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
+from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _retire, _roots, _run
 
 
 def main():
@@ -212,14 +212,14 @@ def main():
     act = {"present": present, "absent": absent}[options["state"]]
     try:
         module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(act, options)))
-    except (_roots.RootError, _run.RunError, OSError) as error:
+    except (_records.RootError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 
 
 def present(options, dry):
     """Make and mend roots; returns the module's result."""
-    layout, settings = _roots.Layout(**options["layout"]), _settings(options)
-    records = _roots.load(layout)
+    layout, settings = _records.Layout(**options["layout"]), _settings(options)
+    records = _records.load(layout)
     wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
     todo = _roots.plan(layout, records, wanted, settings, options["prune"])
     if dry:
@@ -238,14 +238,14 @@ def present(options, dry):
 
 def absent(options, dry):
     """Take roots out of service and forget archives that are old enough; returns the module's result."""
-    layout = _roots.Layout(**options["layout"])
-    records = _roots.load(layout)
+    layout = _records.Layout(**options["layout"])
+    records = _records.load(layout)
     gone = sorted(set(records) - set(options["keep"])) if options["prune"] else []
-    old = _roots.expired(layout, options["archive_days"])
+    old = _retire.expired(layout, options["archive_days"])
     _refuse_busy(options, [records[name] for name in gone])
     if not dry:
-        _roots.leave(layout, records, gone, options["purge"])
-        _roots.remove_expired(old)
+        _retire.leave(layout, records, gone, options["purge"])
+        _retire.remove_expired(old)
     return {
         "changed": bool(gone or old),
         "created": [],
@@ -256,10 +256,10 @@ def absent(options, dry):
 
 
 def _refuse_busy(options, records):
-    busy = [] if options["force"] else _roots.in_use(records)
+    busy = [] if options["force"] else _retire.in_use(records)
     if busy:
         names = _run.brief(f"{record.node} ({record.ip} is up)" for record in busy)
-        raise _roots.RootError(f"these nodes shall go but still run: {names}. Nothing was changed; switch them off and run again")
+        raise _records.RootError(f"these nodes shall go but still run: {names}. Nothing was changed; switch them off and run again")
 
 
 def _settings(options):

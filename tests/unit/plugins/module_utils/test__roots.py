@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _roots, _run
+from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _retire, _roots, _run
 from isolation import NEW_NETWORK, in_child, killed_at, survivors, unshare
 
 SETTINGS = _personal.Settings(
@@ -46,7 +46,7 @@ class Master:
         (self.base / "etc/shadow").chmod(0o640)
         os.chown(self.base / "etc/shadow", 0, 42)
         self.describe(bytes=400_000, inodes=70)
-        self.layout = _roots.Layout(str(images), f"{data}/roots", f"{data}/archive", f"{data}/nfs", f"{images}/roots.fstab")
+        self.layout = _records.Layout(str(images), f"{data}/roots", f"{data}/archive", f"{data}/nfs", f"{images}/roots.fstab")
 
     def describe(self, **size: int) -> None:
         (self.base.parent / "manifest.json").write_text(json.dumps(size))
@@ -69,10 +69,10 @@ class Master:
         return todo
 
     def leave(self, *names: str, purge=False) -> None:
-        _roots.leave(self.layout, self.records(), names, purge)
+        _retire.leave(self.layout, self.records(), names, purge)
 
-    def records(self) -> dict[str, _roots.Record]:
-        return _roots.load(self.layout)
+    def records(self) -> dict[str, _records.Record]:
+        return _records.load(self.layout)
 
     def ready(self) -> list[str]:
         return sorted(name for name, record in self.records().items() if record.state == "ready")
@@ -207,7 +207,7 @@ def test_a_root_is_open_to_its_users_whatever_the_masters_umask(master, umask):
 
 def test_a_foreign_directory_is_in_nobodys_way(master):
     (master.root("node2") / "photos").mkdir(parents=True)
-    with pytest.raises(_roots.RootError, match=f"{master.root('node2')}; move them away"):
+    with pytest.raises(_records.RootError, match=f"{master.root('node2')}; move them away"):
         master.run("node1", "node2")
     assert master.records() == {}
     assert (master.root("node2") / "photos").is_dir()
@@ -223,7 +223,7 @@ def test_a_stray_file_among_the_roots_is_no_root(master):
 def test_the_cheapest_strategy_is_an_overlay_where_the_file_system_can(disk, tmp_path, where):
     data = disk("data") if where == "memory" else tmp_path
     (data / "roots/.probe/left by a killed run").mkdir(parents=True)
-    assert _roots.cheapest(_roots.Layout(roots=f"{data}/roots")) == "overlay"
+    assert _roots.cheapest(_records.Layout(roots=f"{data}/roots")) == "overlay"
     assert os.listdir(data / "roots") == []
 
 
@@ -234,7 +234,7 @@ def test_the_cheapest_strategy_is_a_copy_where_no_overlay_can_be(disk):
     subprocess.run(
         ["mount", "-t", "overlay", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", "merged"], cwd=memory, check=True
     )
-    assert _roots.cheapest(_roots.Layout(roots=f"{memory}/merged/roots")) == "copy"
+    assert _roots.cheapest(_records.Layout(roots=f"{memory}/merged/roots")) == "copy"
 
 
 def test_the_master_mounts_ready_overlays_when_it_starts(master):
@@ -335,7 +335,7 @@ def test_a_link_that_a_node_laid_is_never_followed(master, laid):
     target.symlink_to(outside if kind == "directory" else outside / "shadow")
     before = fingerprint(outside)
     changed = _personal.Settings("$6$new", shared=({"path": "/srv/data"},))
-    with contextlib.suppress(_roots.RootError):
+    with contextlib.suppress(_records.RootError):
         master.run("node1", settings=changed, hosts="10.0.33.1 head\n")
     assert fingerprint(outside) == before
     assert "precious" not in str(texts(master.root("node1")))
@@ -345,7 +345,7 @@ def test_a_root_that_cannot_be_updated_is_named(master):
     master.run("node1", "node2")
     subprocess.run(["mv", "etc", "moved"], cwd=master.root("node1"), check=True)
     (master.root("node1") / "etc").symlink_to("moved")
-    with pytest.raises(_roots.RootError, match=r"could not be updated, all others are up to date: node1 \("):
+    with pytest.raises(_records.RootError, match=r"could not be updated, all others are up to date: node1 \("):
         master.run("node1", "node2", hosts="10.0.33.1 head\n")
 
 
@@ -353,7 +353,7 @@ def test_one_root_that_cannot_be_updated_holds_up_no_other(master):
     master.run("node1", "node2")
     subprocess.run(["mv", "etc", "moved"], cwd=master.root("node1"), check=True)
     (master.root("node1") / "etc").symlink_to("moved")
-    with pytest.raises(_roots.RootError, match=r"node1 \("):
+    with pytest.raises(_records.RootError, match=r"node1 \("):
         master.run("node1", "node2", hosts="10.0.33.1 head\n")
     assert (master.root("node2") / "etc/bootyard/hosts").read_text() == "10.0.33.1 head\n"
 
@@ -383,7 +383,7 @@ def test_a_node_cannot_break_the_run_with_its_accounts(master, trap):
             os.mkfifo(shadow)
     changed = _personal.Settings("$6$new", users=SETTINGS.users)
     if trap in ("fifo", "nothing"):
-        with pytest.raises(_roots.RootError, match=r"could not be updated, all others are up to date: node1 \("):
+        with pytest.raises(_records.RootError, match=r"could not be updated, all others are up to date: node1 \("):
             master.run("node1", settings=changed)
     else:
         master.run("node1", settings=changed)
@@ -423,7 +423,7 @@ def test_a_half_made_root_with_a_mount_in_it_is_remade_only_without(copying):
     mounted.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
     (mounted / "precious").touch()
-    with pytest.raises(_roots.RootError, match="is mounted; unmount it and run again"):
+    with pytest.raises(_records.RootError, match="is mounted; unmount it and run again"):
         copying.run("node1", "node2")
     assert (mounted / "precious").exists()
     assert copying.ready() == ["node1"]
@@ -436,7 +436,7 @@ def test_a_removal_that_was_killed_is_finished(master):
     step, killed = 0, True
     while killed:
         master.run("node1", "node2")
-        killed = killed_at(step, _roots, lambda: master.leave("node1"))
+        killed = killed_at(step, _retire, lambda: master.leave("node1"))
         master.leave(*set(master.records()) - {"node2"})
         assert master.ready() == ["node2"]
         assert not master.root("node1").exists()
@@ -488,7 +488,7 @@ def test_a_full_disk_leaves_no_half_root(copying, size, said, full):
             (copying.base / f"boot/more{number}").touch()
     before, room = fingerprint(copying.data), copying.room()
     with pytest.raises(
-        _roots.RootError, match=f"the root of node2 could not be made and is gone again, the others are untouched: .*{said}"
+        _records.RootError, match=f"the root of node2 could not be made and is gone again, the others are untouched: .*{said}"
     ):
         copying.run("node1", "node2")
     after = fingerprint(copying.data)
@@ -508,7 +508,7 @@ def test_a_disk_that_fills_up_at_any_moment_leaves_no_half_root(copying):
     failures = 0
     while "node2" not in copying.ready():
         room = copying.room()
-        with contextlib.suppress(_roots.RootError, OSError):
+        with contextlib.suppress(_records.RootError, OSError):
             copying.run("node1", "node2")
         if "node2" not in copying.ready():
             failures += 1
@@ -533,7 +533,7 @@ def test_a_root_that_leaves_is_archived_with_its_data(master):
     [grave] = (master.data / "archive").iterdir()
     assert [path.read_text() for path in grave.rglob("results")] == ["42\n"]
     assert "node1" not in Path(master.layout.fstab).read_text()
-    assert str(master.root("node1")) not in _roots.mounts()
+    assert str(master.root("node1")) not in _records.mounts()
 
 
 def test_a_root_that_is_purged_is_deleted(master):
@@ -562,7 +562,7 @@ def test_nothing_leaves_without_pruning(master):
 def test_a_root_in_use_by_the_master_stays_and_says_so(disk):
     master = Master(disk("images"), disk("data"), "overlay")
     master.run("node1")
-    with open(master.root("node1") / "etc/hostname"), pytest.raises(_roots.RootError, match="busy"):
+    with open(master.root("node1") / "etc/hostname"), pytest.raises(_records.RootError, match="busy"):
         master.leave("node1")
     assert (master.root("node1") / "etc/hostname").read_text() == "node1\n"
     assert master.ready() == ["node1"]
@@ -572,15 +572,15 @@ def test_archives_expire(master):
     now = int(time.time())
     for name in (f"node1.{now - 31 * 86400}", f"node2.{now - 29 * 86400}", "node3.backup", "mine"):
         (master.data / "archive" / name).mkdir(parents=True)
-    [old] = _roots.expired(master.layout, 30)
+    [old] = _retire.expired(master.layout, 30)
     assert os.path.basename(old).startswith("node1.")
-    _roots.remove_expired([old])
-    assert _roots.expired(master.layout, 30) == []
+    _retire.remove_expired([old])
+    assert _retire.expired(master.layout, 30) == []
     assert len(os.listdir(master.data / "archive")) == 3
 
 
 def test_no_archive_no_expiry(tmp_path):
-    assert _roots.expired(_roots.Layout(archive=str(tmp_path / "none")), 0) == []
+    assert _retire.expired(_records.Layout(archive=str(tmp_path / "none")), 0) == []
 
 
 # --- in use ----------------------------------------------------------------------------------------------------------
@@ -602,9 +602,9 @@ def test_a_node_that_is_up_is_in_use():
         subprocess.run(["ip", "link", "set", "port", "master", "br0", "up"], check=True)
         time.sleep(1)
         records = [
-            _roots.Record(f"node{i}", ip, "", "", "", "", 1) for i, ip in enumerate(["10.0.33.11", "10.0.33.12", "127.0.0.1", "10.99.0.1"])
+            _records.Record(f"node{i}", ip, "", "", "", "", 1) for i, ip in enumerate(["10.0.33.11", "10.0.33.12", "127.0.0.1", "10.99.0.1"])
         ]
-        assert [record.node for record in _roots.in_use(records)] == ["node0", "node2"]
+        assert [record.node for record in _retire.in_use(records)] == ["node0", "node2"]
         process.kill()
 
     assert in_child(look) == 0
