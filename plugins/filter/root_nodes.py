@@ -51,6 +51,7 @@ def _entry(fleet, node):
         "image": fleet.image_of(node),
         "master": fleet.master,
         "server": network.address,
+        "quota": node.quota,
         "domain": network.domain,
         "dns": list(network.dns),
         "ntp": list(network.ntp),

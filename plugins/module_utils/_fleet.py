@@ -28,6 +28,10 @@ from ._artefacts import RECIPE_KEYS, WORD
 from ._disks import Disk
 from ._loaders import BINARIES, LOADERS
 
+#: Sizes of a root: a number of MiB, GiB or TiB. The least holds a journal and the files that are the node's own.
+_QUOTA = re.compile(r"(\d{1,7})([MGT])")
+DEFAULT_QUOTA, LEAST_QUOTA, MOST_QUOTA = "16G", 128 << 20, 8 << 40
+
 #: Every variable of the fleet; any other C(netboot_*) on a node is a slip of the pen.
 NODE_VARIABLES = frozenset(
     [
@@ -39,6 +43,7 @@ NODE_VARIABLES = frozenset(
         "netboot_kernel_args",
         "netboot_channel",
         "netboot_memory",
+        "netboot_quota",
         "netboot_template",
         "netboot_vars",
         "netboot_vars_group",
@@ -205,7 +210,7 @@ class Bmc:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine. C(macs) are lower case with colons, the first is the one that boots."""
+    """One machine. C(macs) are lower case with colons, the first is the one that boots. C(quota) is the most bytes of its root."""
 
     name: str
     macs: tuple[str, ...]
@@ -221,6 +226,7 @@ class Node:
     link: str = ""
     disks: tuple[Disk, ...] = ()
     install_disk: str = ""
+    quota: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -875,7 +881,17 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
         templates,
         disks=disks,
         install_disk=target,
+        quota=_quota(faults, name, host.get("netboot_quota", DEFAULT_QUOTA)),
     )
+
+
+def _quota(faults, name, value) -> int:
+    """The most that a root may hold, in bytes."""
+    found = _QUOTA.fullmatch(str(value))
+    size = int(found[1]) << {"M": 20, "G": 30, "T": 40}[found[2]] if found else 0
+    if not LEAST_QUOTA <= size <= MOST_QUOTA:
+        faults.add(name, "netboot_quota", value, f"is not a valid size; expected {LEAST_QUOTA >> 20}M to {MOST_QUOTA >> 40}T, like 16G")
+    return size
 
 
 def _install_disk(faults, name, value, profile, disks, args) -> str:

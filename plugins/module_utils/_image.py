@@ -6,22 +6,27 @@
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from ._fleet import natural
+from ._statefile import StateFileError, read_json
 
 #: Raised when the way of building changes, so that the next run builds new generations.
-RECIPE = 1
+RECIPE = 2
+
+#: The name of a generation: its number, and the first characters of the digest of its image.
+_GENERATION = re.compile(r"(\d{4,})-\w+")
 
 #: Units that have no work on a diskless node, or would do harm there: the initramfs owns the network card of the root.
 MASKED = [
@@ -121,32 +126,54 @@ class Image:
 
 
 class Store:
-    """The generations below C(directory), whose boot files machines find in every directory of C(publish)."""
+    """The generations below C(directory), whose boot files machines find in every directory of C(publish).
 
-    def __init__(self, directory: str, publish: Iterable[str]) -> None:
-        self.directory, self.publish = directory, tuple(publish)
+    C(used) are the generations of each image that roots are clones of, whether they are here or not.
+    """
+
+    def __init__(self, directory: str, publish: Iterable[str], used: Mapping[str, Collection[str]] | None = None) -> None:
+        self.directory, self.publish, self.used = directory, tuple(publish), used or {}
 
     def manifest(self, name: str) -> dict[str, Any] | None:
-        """The manifest of an image's current generation."""
+        """The manifest of an image's current generation, None where the image has none yet.
+
+        A lost link means the newest generation. Raises L(ImageError) where generations are there and none can be read, or
+        the current one cannot: another one would take its place and its number.
+        """
+        current = _linked(self.directory, name)
+        if current is None:
+            manifests = self._manifests(name)
+            if not manifests and self._generations(name):
+                raise ImageError(
+                    f"{os.path.join(self.directory, name)} has generations ({', '.join(self._generations(name))}), and none has a "
+                    "manifest.json that can be read. Restore the directory from a backup, or move it away if no root needs it"
+                )
+            return manifests[max(manifests, key=_number)] if manifests else None
         try:
-            with open(os.path.join(self.directory, name, "current", "manifest.json"), encoding="utf-8") as stream:
-                return json.load(stream)
-        except FileNotFoundError:
-            return None
+            return _read_manifest(os.path.join(self.directory, name, current))
+        except StateFileError as error:
+            raise ImageError(
+                f"{error}. Restore it from a backup; to go back to an older generation of {name}, point its link current there"
+            ) from error
 
     def wanted_generation(self, image: Image) -> tuple[str, bool]:
-        """The generation that C(image) shall have, and whether it is there already."""
+        """The generation that C(image) shall have, and whether it is there already. A number is never used twice."""
         manifest = self.manifest(image.name)
         if manifest and manifest["digest"] == image.digest:
             return manifest["generation"], True
-        last = int(manifest["generation"].split("-")[0]) if manifest else 0
-        return f"{last + 1:04d}-{image.digest[:8]}", False
+        published = [entry for directory in self.publish for entry in _listed(os.path.join(directory, image.name))]
+        taken = [*self._generations(image.name), *published, *self.used.get(image.name, ())]
+        return f"{max(map(_number, taken), default=0) + 1:04d}-{image.digest[:8]}", False
+
+    def unlinked(self, name: str) -> str | None:
+        """The generation that lost a link current, here or where it is published."""
+        manifest = self.manifest(name)
+        lost = any(_linked(directory, name) is None for directory in (*self.publish, self.directory))
+        return manifest["generation"] if manifest and lost else None
 
     def unpublished(self) -> list[tuple[str, str]]:
         """Image and generation of the boot files that a publish directory lacks, older generations being some node's still."""
-        manifests = glob.glob(os.path.join(glob.escape(self.directory), "*", "*", "manifest.json"))
-        generations = {os.path.dirname(os.path.realpath(path)) for path in manifests}
-        found = sorted((os.path.basename(os.path.dirname(path)), os.path.basename(path)) for path in generations)
+        found = [(name, generation) for name in _listed(self.directory) for generation in self._manifests(name)]
         return [(name, generation) for name, generation in found if any(self._lacking(name, generation))]
 
     def build(self, image: Image) -> dict[str, Any]:
@@ -156,11 +183,9 @@ class Store:
         """
         generation, _there = self.wanted_generation(image)
         home = os.path.join(self.directory, image.name)
-        staging, target = os.path.join(home, ".building"), os.path.join(home, generation)
+        staging = os.path.join(home, ".building")
         os.makedirs(home, mode=0o755, exist_ok=True)
         remove_tree(staging)
-        for unfinished in (target, *(os.path.join(directory, image.name, generation) for directory in self.publish)):
-            remove_tree(unfinished)  # of a generation that never became the current one
         os.mkdir(staging, 0o755)
         try:
             root = os.path.join(staging, "root")
@@ -177,15 +202,18 @@ class Store:
                 **_boot_files(image, root, staging),
                 **size,
             }
+            if image.form == "directory":
+                pack_root(root, os.path.join(staging, "root.squashfs"))
+            remove_tree(root)
             with open(os.path.join(staging, "manifest.json"), "w", encoding="utf-8") as stream:
                 json.dump(manifest, stream, indent=2)
             subprocess.run(["sync", "--file-system", staging], check=True)
-            os.rename(staging, target)
+            os.rename(staging, os.path.join(home, generation))
         except Exception:
             remove_tree(staging)
             raise
         self.publish_boot_files(image.name, generation)
-        self._switch(image.name, generation)
+        self.switch(image.name, generation)
         return manifest
 
     def publish_boot_files(self, name: str, generation: str) -> None:
@@ -201,9 +229,9 @@ class Store:
             os.rename(staging, os.path.join(home, generation))
         manifest = self.manifest(name)
         if manifest and manifest["generation"] == generation:
-            self._switch(name, generation)
+            self.switch(name, generation)
 
-    def _switch(self, name: str, generation: str) -> None:
+    def switch(self, name: str, generation: str) -> None:
         """Make a generation the current one, for new roots and for machines that boot whatever is current."""
         for directory in (*self.publish, self.directory):
             _point(os.path.join(directory, name, "current"), generation)
@@ -213,6 +241,46 @@ class Store:
         for directory in self.publish:
             if not os.path.isdir(os.path.join(directory, name, generation)):
                 yield os.path.join(directory, name)
+
+    def _generations(self, name: str) -> list[str]:
+        """Every generation of an image, complete or not."""
+        return [entry for entry in _listed(os.path.join(self.directory, name)) if _GENERATION.fullmatch(entry)]
+
+    def _manifests(self, name: str) -> dict[str, dict[str, Any]]:
+        """The manifests that can be read, by generation."""
+        found = {}
+        for generation in self._generations(name):
+            with contextlib.suppress(StateFileError):
+                found[generation] = _read_manifest(os.path.join(self.directory, name, generation))
+        return found
+
+
+def _linked(directory: str, name: str) -> str | None:
+    """The generation that the link current names, None where it is missing or leads nowhere."""
+    link = os.path.join(directory, name, "current")
+    return os.path.basename(os.readlink(link)) if os.path.islink(link) and os.path.isdir(link) else None
+
+
+def _read_manifest(generation: str) -> dict[str, Any]:
+    path = os.path.join(generation, "manifest.json")
+    manifest = read_json(path)
+    if manifest is None:
+        raise StateFileError(path, "is missing")
+    if missing := {"generation", "digest"} - manifest.keys():
+        raise StateFileError(path, f"is not valid: {sorted(missing)[0]} is missing")
+    return manifest
+
+
+def _number(generation: str) -> int:
+    found = _GENERATION.fullmatch(generation)
+    return int(found[1]) if found else 0
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
 
 
 def bootstrap(image: Image, root: str) -> None:
@@ -250,11 +318,17 @@ def _writing(path: str, text: str) -> Iterator[str]:
     yield f'printf "%s" {shlex.quote(text)} > "$1{path}"'
 
 
-def _squash(root: str, target: str) -> None:
-    """Pack a root; kernel and initrd are outside of it, so they cost no memory twice."""
+def pack_root(root: str, target: str) -> None:
+    """Pack the root that node roots are clones of: packed, it is a file system of its own, and nobody writes to it."""
+    _squash(root, f"{target}.new", 3)
+    os.rename(f"{target}.new", target)
+
+
+def _squash(root: str, target: str, level: int, *without: str) -> None:
+    """Pack a root, but what the patterns C(without) name. Levels above 9 take ten times as long and save a sixteenth."""
     command = ["setpriv", "--pdeathsig", "KILL", "mksquashfs", root, target]
-    # A higher level than this takes ten times as long and saves a sixteenth.
-    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "9", "-wildcards", "-e", "boot/*"]
+    command += ["-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", str(level)]
+    command += ["-wildcards", "-e", *without] if without else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImageError(f"mksquashfs could not pack {root}: {_essence(done.stderr)}")
@@ -284,7 +358,8 @@ def _boot_files(image: Image, root: str, target: str) -> dict[str, Any]:
     for file, source in (("vmlinuz", f"vmlinuz-{kernel}"), ("initrd.img", f"initrd.img-{kernel}")):
         shutil.copyfile(os.path.join(boot, source), os.path.join(target, file))
     if image.form == "squashfs":
-        _squash(root, os.path.join(target, "filesystem.squashfs"))
+        # Kernel and initrd are outside of it, so they cost no memory twice.
+        _squash(root, os.path.join(target, "filesystem.squashfs"), 9, "boot/*")
     return {"kernel": kernel, "sha256": {file: _sha256(os.path.join(target, file)) for file in BOOT_FILES[image.form]}}
 
 

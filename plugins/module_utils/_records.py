@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from . import _volumes
 from ._image import ImageError, remove_tree
+from ._statefile import StateFileError, read_as, write_json
+from ._volumes import Mount
 
 
 class RootError(RuntimeError):
@@ -22,7 +22,10 @@ class RootError(RuntimeError):
 
 @dataclass
 class Record:
-    """What the master knows of a root. C(entries) and C(accounts) are digests of what was last written into it."""
+    """What the master knows of a root.
+
+    C(entries) and C(accounts) are digests of what was last written into it, C(size) is that of its file system in bytes.
+    """
 
     node: str
     ip: str
@@ -35,66 +38,113 @@ class Record:
     host_key: str = ""
     entries: dict[str, str] = field(default_factory=dict)
     accounts: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are on the master."""
+    """Where things are on the master, and how many bytes stay free there for its own files."""
 
     images: str = "/srv/netboot/images"
     roots: str = "/srv/netboot/roots"
     archive: str = "/srv/netboot/archive"
     exports: str = "/srv/nfs"
+    common: str = "/srv/netboot/common.ext4"
     fstab: str = "/var/lib/bootyard/roots.fstab"
+    reserve: int = 0
 
-    def lower(self, record: Record) -> str:
-        """The image generation that a root is a clone of."""
-        return os.path.join(self.images, record.image, record.generation, "root")
+    @property
+    def base(self) -> list[Mount]:
+        """What is mounted whichever roots there are.
+
+        Mount points are in memory: a file system that fails to mount leaves nothing there that could be exported.
+        """
+        return [
+            Mount("tmpfs", self.exports, "tmpfs", ("mode=0700", "size=64m")),
+            _volumes.disk(self.common, os.path.join(self.exports, ".common")),
+        ]
 
     def home(self, node: str) -> str:
         """The directory of a root's record and data."""
         return os.path.join(self.roots, node)
 
-    def options(self, record: Record) -> str:
-        """Overlay options; the last two make file handles that outlive the server's cache, which NFS needs."""
-        home = self.home(record.node)
-        return f"lowerdir={self.lower(record)},upperdir={home}/upper,workdir={home}/work,index=on,nfs_export=on"
+    def disk(self, node: str) -> str:
+        """The file that holds a root's own file system."""
+        return os.path.join(self.home(node), "root.ext4")
+
+    def packed(self, record: Record) -> str:
+        """The packed image that a root is a clone of."""
+        return os.path.join(self.images, record.image, record.generation, "root.squashfs")
+
+    def mounts(self, record: Record) -> list[Mount]:
+        """The mounts that make a root, in their order. Other roots may need the first one, too."""
+        if record.strategy == "copy":
+            return [_volumes.disk(self.disk(record.node), record.path)]
+        lower, own = os.path.join(os.path.dirname(self.packed(record)), "root"), os.path.join(self.home(record.node), "disk")
+        return [
+            _volumes.pack(self.packed(record), lower),
+            _volumes.disk(self.disk(record.node), own),
+            _volumes.overlay(lower, own, record.path),
+        ]
+
+    def own_mounts(self, record: Record) -> list[Mount]:
+        """The mounts of a root that no other root needs."""
+        return [mount for mount in self.mounts(record) if mount.kind != "squashfs"]
 
 
-def load(layout: Layout) -> dict[str, Record]:
-    """All records by node name."""
-    records = {}
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(layout.roots):
-            with (
-                contextlib.suppress(FileNotFoundError, NotADirectoryError),
-                open(os.path.join(entry.path, "root.json"), encoding="utf-8") as stream,
-            ):
-                records[entry.name] = Record(**json.load(stream))
-    return records
+def load(layout: Layout) -> tuple[dict[str, Record], dict[str, str]]:
+    """All records, and what is wrong with those that cannot be read, both by the name of the node."""
+    records, faults = {}, {}
+    for name in _names(layout.roots):
+        path = os.path.join(layout.home(name), "root.json")
+        try:
+            record = read_as(Record, path)
+        except StateFileError as error:
+            faults[name] = f"{error}; restore it from a backup, or move {layout.home(name)} away to have a new root made"
+            continue
+        if record and record.node != name:
+            faults[name] = f"{path} is the record of {record.node}; move the copy {layout.home(name)} away"
+        elif record:
+            records[name] = record
+    return records, faults
+
+
+def free(layout: Layout) -> int:
+    """Bytes that roots may still take before they take what is kept free; negative where they did."""
+    try:
+        room = os.statvfs(layout.roots)
+    except FileNotFoundError:
+        return 0
+    return room.f_bavail * room.f_frsize - layout.reserve
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
 
 
 def save(layout: Layout, record: Record) -> None:
     """Write a record so that a power cut leaves the old or the new one."""
-    path = os.path.join(layout.home(record.node), "root.json")
-    with open(path + ".new", "w", encoding="utf-8") as stream:
-        json.dump(asdict(record), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(path + ".new", path)
+    write_json(os.path.join(layout.home(record.node), "root.json"), asdict(record))
 
 
-def mounts() -> dict[str, str]:
-    """Mount points of this machine and the type of what is mounted there."""
-    with open("/proc/self/mounts", encoding="utf-8") as table:
-        return {fields[1].replace("\\040", " "): fields[2] for fields in map(str.split, table)}
-
-
-def run(*command: str) -> None:
-    """Run a command that dies with this process, so that nothing of a killed run goes on writing."""
-    done = subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RootError(f"{command[0]} failed: {done.stderr.strip()}")
+def write_fstab(layout: Layout, records: Mapping[str, Record]) -> None:
+    """The table from which the master mounts the ready roots when it starts (fstab(5))."""
+    ready = [record for _name, record in sorted(records.items()) if record.state == "ready"]
+    lines = dict.fromkeys(mount.line for mount in [*layout.base, *(mount for record in ready for mount in layout.mounts(record))])
+    text = "".join(lines)
+    os.makedirs(os.path.dirname(layout.fstab), mode=0o700, exist_ok=True)
+    try:
+        with open(layout.fstab, encoding="utf-8") as stream:
+            if stream.read() == text:
+                return
+    except FileNotFoundError:
+        pass
+    with open(layout.fstab + ".new", "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.rename(layout.fstab + ".new", layout.fstab)
 
 
 def delete(paths: Iterable[str]) -> None:

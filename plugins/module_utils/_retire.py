@@ -13,8 +13,8 @@ import subprocess
 import time
 from collections.abc import Iterable
 
-from ._records import Layout, Record, RootError, delete, mounts, run
-from ._roots import write_fstab
+from . import _volumes
+from ._records import Layout, Record, RootError, delete, write_fstab
 
 
 def in_use(records: Iterable[Record]) -> list[Record]:
@@ -44,18 +44,12 @@ def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purg
     """Take roots out of service; their data goes to the archive, or away with C(purge)."""
     for name in names:
         record = records[name]
-        if record.path in mounts():
-            run("umount", record.path)
+        _volumes.detach(layout.own_mounts(record))
         del records[name]
         write_fstab(layout, records)
-        home = layout.home(name)
-        if record.strategy == "copy" and os.path.isdir(record.path):
-            run("mv", "--no-target-directory", record.path, os.path.join(home, "root"))  # another file system, perhaps
-        elif os.path.isdir(record.path):
-            os.rmdir(record.path)
         os.makedirs(layout.archive, mode=0o700, exist_ok=True)
         grave = os.path.join(layout.archive, f"{name}.{int(time.time())}")
-        os.rename(home, grave)
+        os.rename(layout.home(name), grave)
         if purge:
             delete([grave])
 

@@ -18,25 +18,32 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from . import _personal
+from . import _personal, _volumes
 from ._nfs import SHARED_IDS
-from ._records import Layout, Record, RootError, delete, mounts, run, save
-from ._run import brief
+from ._records import Layout, Record, RootError, delete, free, save, write_fstab
+from ._statefile import StateFileError, read_json
 from ._tree import Tree
+from ._volumes import VolumeError, run
+
+#: The size of the file system for what all nodes read, in bytes: names of some hundred thousand.
+COMMON_SIZE = 32 << 20
+
+#: What can go wrong with one root: its own loss, not the others'.
+_FAULTS = (OSError, RootError, StateFileError, VolumeError)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A root as the inventory wants it. C(generation) is the one that a new root is cloned from."""
+    """A root as the inventory wants it. C(generation) is the one that a new root is cloned from, C(size) its room in bytes."""
 
     identity: _personal.Identity
     image: str
     generation: str
+    size: int
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -44,35 +51,46 @@ class Wanted:
 
 @dataclass
 class Plan:
-    """What has to be done, by node name."""
+    """What has to be done, by node name, and what cannot be done for a node, and why."""
 
+    base: bool = False
     create: list[str] = field(default_factory=list)
     update: dict[str, list[str]] = field(default_factory=dict)
     mount: list[str] = field(default_factory=list)
     leave: list[str] = field(default_factory=list)
+    small: list[str] = field(default_factory=list)
+    unmounted: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether everything is as it should be; leaving roots are another call's work."""
-        return not (self.create or self.update or self.mount)
+        return not (self.base or self.create or self.update or self.mount)
 
 
-def plan(layout: Layout, records: Mapping[str, Record], wanted: Mapping[str, Wanted], settings: _personal.Settings, prune: bool) -> Plan:
+def plan(
+    layout: Layout,
+    records: Mapping[str, Record],
+    unreadable: Mapping[str, str],
+    wanted: Mapping[str, Wanted],
+    settings: _personal.Settings,
+    prune: bool,
+) -> Plan:
     """Compare what is wanted with what is there; costs a few digests a node and reads no root.
 
-    Raises C(RootError) when a directory that is not ours is where a root should be.
+    C(unreadable) are the nodes whose records are of no use.
     """
     todo = Plan(leave=sorted(set(records) - set(wanted)) if prune else [])
-    mounted = mounts()
+    mounted = _volumes.mounted()
+    todo.base = any(mount.target not in mounted for mount in layout.base)
     accounts = _accounts_digest(settings)
-    foreign = []
     for name, want in wanted.items():
         record = records.get(name)
+        if fault := unreadable.get(name) or _unusable(layout, name, record):
+            todo.faults[name] = fault
+            continue
         if record is None or record.state != "ready":
             todo.create.append(name)
-            path = os.path.join(layout.exports, name)
-            if record is None and os.path.isdir(path) and os.listdir(path):
-                foreign.append(path)
             continue
         digests = _digests(_personal.entries(want.identity, settings))
         changed = [path for path, digest in digests.items() if record.entries.get(path) != digest]
@@ -81,13 +99,28 @@ def plan(layout: Layout, records: Mapping[str, Record], wanted: Mapping[str, Wan
             changed += _personal.ACCOUNT_FILES
         if changed or record.ip != want.identity.ip:
             todo.update[name] = changed
-        if record.strategy == "overlay" and record.path not in mounted:
+        if record.path not in mounted:
             todo.mount.append(name)
-    if foreign:
-        raise RootError(
-            f"these directories are not of this collection's making and in the way of node roots: {brief(foreign)}; move them away"
-        )
+        if record.size < want.size:
+            todo.small.append(name)
     return todo
+
+
+def _unusable(layout: Layout, name: str, record: Record | None) -> str | None:
+    """Why a root can be neither made nor used: what is in its place is not known here, or of an earlier release."""
+    home, path = layout.home(name), os.path.join(layout.exports, name)
+    if record is None:
+        # A first record that a killed run did not get to rename is ours.
+        if os.path.isdir(home) and set(os.listdir(home)) - {"root.json.new"}:
+            return f"{home} has no root.json, so it is not known whose it is; restore the record from a backup, or move the directory away"
+        if os.path.isdir(path) and os.listdir(path):
+            return f"{path} is in the way and not of this collection's making; move it away"
+    elif record.state == "ready" and not os.path.exists(layout.disk(name)):
+        return (
+            f"{layout.disk(name)} is missing. Restore it from a backup, or, if the root was made before roots had file systems of their "
+            f"own, switch the node off and run playbooks/roots.yml -e action=repair -e node={name}"
+        )
+    return None
 
 
 def _digests(entries: Mapping[str, _personal.Entry]) -> dict[str, str]:
@@ -107,27 +140,57 @@ def apply(
 ) -> None:
     """Mount, update and create roots as planned; C(records) is brought up to date.
 
-    Roots that exist are never replaced. When one cannot be made, it is gone again before C(RootError) is raised, and
-    those made before it stay.
+    Roots that exist are never replaced. What fails for one node is added to C(todo.faults), and the others go on: a root
+    that could not be made is gone again, and one that could not be mounted is among C(todo.unmounted).
     """
-    for name in todo.mount:
-        _mount(layout, records[name])
-    spoiled = []
-    for name, paths in todo.update.items():
-        try:
-            _update(layout, records[name], wanted[name], settings, paths)
-        except OSError as error:  # such as a link that the node laid: its own loss, not the others'
-            spoiled.append(f"{name} ({error})")
+    if todo.base:
+        make_base(layout)
     if todo.create and strategy == "auto":
-        strategy = cheapest(layout)
+        strategy = "overlay" if _volumes.overlays_work() else "copy"
     numbers = _free_numbers(records)
+
+    def mount(name: str) -> None:
+        try:
+            _volumes.attach(layout.mounts(records[name]))
+        except VolumeError as error:
+            raise RootError(f"{error}; with the node off, playbooks/roots.yml -e action=repair -e node={name} repairs it") from error
+
+    def update(name: str) -> None:
+        _update(layout, records[name], wanted[name], settings, todo.update[name])
+
+    def create(name: str) -> None:
+        records[name] = _create(layout, wanted[name], settings, strategy, records.pop(name, None), numbers)
+
     try:
-        for name in todo.create:
-            records[name] = _create(layout, wanted[name], settings, strategy, records.pop(name, None), numbers)
+        _each(todo, todo.mount, mount)
+        todo.unmounted = [name for name in todo.mount if name in todo.faults]
+        _each(todo, todo.update, update)
+        _each(todo, todo.create, create)
     finally:
         write_fstab(layout, records)
-    if spoiled:
-        raise RootError(f"these roots could not be updated, all others are up to date: {brief(spoiled)}")
+
+
+def _each(todo: Plan, names: Iterable[str], work: Callable[[str], None]) -> None:
+    """Do the work for each node that nothing has failed for yet."""
+    for name in names:
+        if name not in todo.faults:
+            try:
+                work(name)
+            except _FAULTS as error:
+                todo.faults[name] = str(error)
+
+
+def make_base(layout: Layout) -> None:
+    """Make and mount what all roots need."""
+    if os.path.isdir(layout.exports) and os.listdir(layout.exports) and layout.exports not in _volumes.mounted():
+        raise RootError(
+            f"{layout.exports} has entries ({', '.join(sorted(os.listdir(layout.exports))[:5])}) on the master's own file system. Roots of an "
+            "earlier release: switch their nodes off and run playbooks/roots.yml -e action=repair. Anything else: move it away"
+        )
+    if not os.path.exists(layout.common):
+        os.makedirs(os.path.dirname(layout.common), mode=0o755, exist_ok=True)
+        _volumes.make(layout.common, COMMON_SIZE)
+    _volumes.attach(layout.base)
 
 
 def predict(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapping[str, Wanted]) -> None:
@@ -141,7 +204,8 @@ def predict(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapp
 
 def _new_record(layout: Layout, want: Wanted, strategy: str, number: int) -> Record:
     node = want.identity
-    return Record(node.name, node.ip, want.image, want.generation, strategy, os.path.join(layout.exports, node.name), number)
+    path = os.path.join(layout.exports, node.name)
+    return Record(node.name, node.ip, want.image, want.generation, strategy, path, number, size=want.size)
 
 
 def _free_numbers(records: Mapping[str, Record]) -> Iterator[int]:
@@ -150,37 +214,18 @@ def _free_numbers(records: Mapping[str, Record]) -> Iterator[int]:
     return (number for number in range(1, SHARED_IDS) if number not in taken)
 
 
-def cheapest(layout: Layout) -> str:
-    """C(overlay) where the file system of the roots can carry one for NFS, else C(copy)."""
-    os.makedirs(layout.roots, mode=0o711, exist_ok=True)
-    scratch = os.path.join(layout.roots, ".probe")
-    delete([scratch])  # of a run that was killed
-    os.mkdir(scratch)
-    try:
-        lower, upper, work, merged = (os.path.join(scratch, name) for name in ("lower", "upper", "work", "merged"))
-        for path in (lower, upper, work, merged):
-            os.mkdir(path)
-        options = f"lowerdir={lower},upperdir={upper},workdir={work},index=on,nfs_export=on"
-        # In a mount namespace of its own, so that nothing has to be unmounted.
-        trial = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", options, merged]
-        done = subprocess.run(trial, capture_output=True, check=False)
-    finally:
-        delete([scratch])
-    return "overlay" if done.returncode == 0 else "copy"
-
-
 def _create(
     layout: Layout, want: Wanted, settings: _personal.Settings, strategy: str, leftover: Record | None, numbers: Iterator[int]
 ) -> Record:
     name = want.identity.name
     if leftover:
         _discard(layout, leftover)
-    number = leftover.export_id if leftover else next(numbers)
-    record = _new_record(layout, want, strategy, number)
+    record = _new_record(layout, want, strategy, leftover.export_id if leftover else next(numbers))
     os.makedirs(layout.home(name), mode=0o700, exist_ok=True)
     try:
+        _room_for(layout, record)
         save(layout, record)
-        os.makedirs(record.path, mode=0o755, exist_ok=True)
+        _volumes.make(layout.disk(name), record.size)
         STRATEGIES[strategy](layout, record)
         with Tree(record.path) as tree:
             entries = _personal.entries(want.identity, settings)
@@ -188,24 +233,28 @@ def _create(
                 tree.put(path, entry)
             _put_accounts(tree, settings)
             record.host_key = _put_host_key(tree, name)
+        # A full disk fails only now, when the blocks of the image file are really written.
+        run("sync", "--file-system", record.path)
         record.entries, record.accounts, record.state = _digests(entries), _accounts_digest(settings), "ready"
         save(layout, record)
-    except (OSError, RootError) as error:
-        with contextlib.suppress(RootError):
+    except _FAULTS as error:
+        with contextlib.suppress(*_FAULTS):
             _discard(layout, record)
-        raise RootError(f"the root of {name} could not be made and is gone again, the others are untouched: {error}") from error
+        raise RootError(f"its root could not be made and is gone again: {error}") from error
     return record
 
 
 def _overlay(layout: Layout, record: Record) -> None:
+    *below, top = layout.mounts(record)
+    _volumes.attach(below)
     for name in ("upper", "work"):
-        os.makedirs(os.path.join(layout.home(record.node), name), mode=0o755, exist_ok=True)
-    _mount(layout, record)
+        os.mkdir(os.path.join(below[-1].target, name), 0o755)
+    _volumes.attach([top])
 
 
 def _copy(layout: Layout, record: Record) -> None:
-    _room_for(layout, record)
-    run("cp", "--archive", "--reflink=auto", "--one-file-system", f"{layout.lower(record)}/.", record.path)
+    _volumes.attach(layout.mounts(record))
+    run("unsquashfs", "-quiet", "-no-progress", "-force", "-dest", record.path, layout.packed(record))
 
 
 #: How to clone an image generation into a new root.
@@ -213,14 +262,15 @@ STRATEGIES: dict[str, Callable[[Layout, Record], None]] = {"overlay": _overlay, 
 
 
 def _room_for(layout: Layout, record: Record) -> None:
-    with open(os.path.join(layout.images, record.image, record.generation, "manifest.json"), encoding="utf-8") as stream:
-        manifest = json.load(stream)
-    room = os.statvfs(layout.exports)
-    free = room.f_bavail * room.f_frsize
-    if free < manifest["bytes"]:
-        raise RootError(f"{layout.exports} has {free >> 20} MiB left, a copy of {record.image} takes {manifest['bytes'] >> 20}")
-    if room.f_files and room.f_favail < manifest["inodes"]:
-        raise RootError(f"{layout.exports} has {room.f_favail} inodes left, a copy of {record.image} takes {manifest['inodes']}")
+    """A file system that cannot write its own blocks loses what its node wrote, so the room is asked for before."""
+    manifest = read_json(os.path.join(os.path.dirname(layout.packed(record)), "manifest.json")) or {}
+    need = manifest.get("bytes", 0) if record.strategy == "copy" else 0
+    if (room := free(layout)) < need:
+        raise RootError(
+            f"{layout.roots} has {room >> 20} MiB left above the {layout.reserve >> 20} that stay free; a new root takes {need >> 20}"
+        )
+    if record.size < need * 5 // 4:
+        raise RootError(f"its netboot_quota of {record.size >> 20} MiB is too small for a copy of {record.image}, which takes {need >> 20}")
 
 
 def _update(layout: Layout, record: Record, want: Wanted, settings: _personal.Settings, paths: Iterable[str]) -> None:
@@ -256,26 +306,7 @@ def _put_host_key(tree: Tree, name: str) -> str:
     return " ".join(text.split()[:2])
 
 
-def _mount(layout: Layout, record: Record) -> None:
-    os.makedirs(record.path, mode=0o755, exist_ok=True)
-    run("mount", "-t", "overlay", "overlay", "-o", layout.options(record), record.path)
-
-
-def write_fstab(layout: Layout, records: Mapping[str, Record]) -> None:
-    """The table from which the master mounts the ready overlays when it starts (fstab(5))."""
-    ready = (record for _name, record in sorted(records.items()) if record.state == "ready" and record.strategy == "overlay")
-    text = "".join(f"overlay {record.path} overlay {layout.options(record)} 0 0\n" for record in ready)
-    os.makedirs(os.path.dirname(layout.fstab), mode=0o755, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError), open(layout.fstab, encoding="utf-8") as stream:
-        if stream.read() == text:
-            return
-    with open(layout.fstab + ".new", "w", encoding="utf-8") as stream:
-        stream.write(text)
-    os.rename(layout.fstab + ".new", layout.fstab)
-
-
 def _discard(layout: Layout, record: Record) -> None:
     """Remove what a failed or killed creation left; such a root was never exported."""
-    if record.path in mounts():
-        run("umount", record.path)
-    delete([record.path, layout.home(record.node)])
+    _volumes.detach(layout.own_mounts(record))
+    delete([layout.home(record.node)])

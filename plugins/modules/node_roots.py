@@ -46,6 +46,10 @@ options:
         description: Address of the master on the node's network.
         type: str
         required: true
+      quota:
+        description: Most bytes that a new root may hold.
+        type: int
+        required: true
       domain:
         description: Domain of the network.
         type: str
@@ -95,6 +99,10 @@ options:
     type: str
     choices: [auto, overlay, copy]
     default: auto
+  reserve:
+    description: MiB that stay free where the roots are. Below it a run warns and makes no root.
+    type: int
+    default: 0
   password_hash:
     description: Root's password as crypt(5) has it; V(!) locks it.
     type: str
@@ -157,7 +165,7 @@ options:
         description: Public key that the account has on the master, which may log in too.
         type: str
   layout:
-    description: Directories to use instead of the usual ones; keys are C(images), C(roots), C(archive), C(exports) and C(fstab).
+    description: Directories to use instead of the usual ones; keys are C(images), C(roots), C(archive), C(exports), C(common) and C(fstab).
     type: dict
     default: {}
 attributes:
@@ -192,6 +200,11 @@ updated:
   description: The files that were written into existing roots, by node.
   returned: success
   type: dict
+faults:
+  description: What could not be done for single nodes and how to repair it, one line each. All other nodes are served.
+  returned: when O(state=present)
+  type: list
+  elements: str
 removed:
   description: Nodes whose roots left, or will leave in the call with O(state=absent).
   returned: success
@@ -202,7 +215,7 @@ removed:
 import functools
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _retire, _roots, _run
+from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _retire, _roots, _run, _volumes
 
 
 def main():
@@ -212,36 +225,55 @@ def main():
     act = {"present": present, "absent": absent}[options["state"]]
     try:
         module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(act, options)))
-    except (_records.RootError, _run.RunError, OSError) as error:
+    except (_records.RootError, _run.RunError, _volumes.VolumeError, OSError) as error:
         module.fail_json(msg=str(error))
 
 
 def present(options, dry):
-    """Make and mend roots; returns the module's result."""
-    layout, settings = _records.Layout(**options["layout"]), _settings(options)
-    records = _records.load(layout)
+    """Make and repair roots; returns the module's result."""
+    layout, settings = _layout(options), _settings(options)
+    records, unreadable = _records.load(layout)
     wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
-    todo = _roots.plan(layout, records, wanted, settings, options["prune"])
+    todo = _roots.plan(layout, records, unreadable, wanted, settings, options["prune"])
     if dry:
         _roots.predict(layout, todo, records, wanted)
     else:
         _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
+    served = set(records) - {*todo.leave, *todo.unmounted}
     return {
         "changed": not todo.empty,
-        "created": todo.create,
+        "created": [name for name in todo.create if name not in todo.faults],
         "updated": todo.update,
         "removed": todo.leave,
-        "roots": {name: _public(record) for name, record in records.items() if record.state == "ready" and name not in todo.leave},
+        "faults": [f"{name}: {fault}" for name, fault in sorted(todo.faults.items())],
+        "roots": {name: _public(records[name]) for name in sorted(served) if records[name].state == "ready"},
+        "warnings": _warnings(layout, todo),
         "diff": _diff(todo),
     }
 
 
+def _warnings(layout, todo):
+    found = []
+    if (left := _records.free(layout)) < 0:
+        found.append(
+            f"{layout.roots} has {(left + layout.reserve) >> 20} MiB left, less than the {layout.reserve >> 20} of nfs_root_reserve. When "
+            "nothing is left, nodes get input/output errors for what they write. Remove archives or nodes, or give it more room"
+        )
+    if todo.small:
+        found.append(
+            f"these roots are smaller than their netboot_quota: {_run.brief(todo.small)}. Switch the nodes off and run playbooks/roots.yml "
+            "-e action=repair -e node=NAME, which lets a root grow"
+        )
+    return found
+
+
 def absent(options, dry):
     """Take roots out of service and forget archives that are old enough; returns the module's result."""
-    layout = _records.Layout(**options["layout"])
-    records = _records.load(layout)
+    layout = _layout(options)
+    records, _unreadable = _records.load(layout)
     gone = sorted(set(records) - set(options["keep"])) if options["prune"] else []
     old = _retire.expired(layout, options["archive_days"])
+    _refuse_shared(layout, options["shared"])
     _refuse_busy(options, [records[name] for name in gone])
     if not dry:
         _retire.leave(layout, records, gone, options["purge"])
@@ -255,11 +287,27 @@ def absent(options, dry):
     }
 
 
+def _refuse_shared(layout, shared):
+    ours = [layout.images, layout.roots, layout.archive, layout.exports]
+    faults = _volumes.shared_faults([share["path"] for share in shared], ours)
+    if faults:
+        raise _records.RootError(
+            " ".join(f"nfs_root_shared: {path} {fault}." for path, fault in faults.items())
+            + " A machine that mounts one directory can reach all of its file system. Give each a file system of its own, such as a disk, "
+            "a logical volume, or an image file: truncate -s 20G /srv/shared.ext4; mkfs.ext4 /srv/shared.ext4; a line in /etc/fstab with "
+            "the option loop; mount"
+        )
+
+
 def _refuse_busy(options, records):
     busy = [] if options["force"] else _retire.in_use(records)
     if busy:
         names = _run.brief(f"{record.node} ({record.ip} is up)" for record in busy)
         raise _records.RootError(f"these nodes shall go but still run: {names}. Nothing was changed; switch them off and run again")
+
+
+def _layout(options):
+    return _records.Layout(**{"reserve": options["reserve"] << 20, **options["layout"]})
 
 
 def _settings(options):
@@ -283,7 +331,7 @@ def _wanted(node, generations):
         tuple(node["dns"]),
         tuple(node["ntp"]),
     )
-    return _roots.Wanted(identity, node["image"], generations[node["image"]])
+    return _roots.Wanted(identity, node["image"], generations[node["image"]], node["quota"])
 
 
 def _public(record):
@@ -319,6 +367,7 @@ SPEC = {
             "master": {"type": "str", "required": True},
             "server": {"type": "str", "required": True},
             "domain": {"type": "str"},
+            "quota": {"type": "int", "required": True},
             "dns": _strings([]),
             "ntp": _strings([]),
         },
@@ -331,6 +380,7 @@ SPEC = {
     "force": {"type": "bool", "default": False},
     "archive_days": {"type": "int", "default": 30},
     "strategy": {"type": "str", "choices": ["auto", "overlay", "copy"], "default": "auto"},
+    "reserve": {"type": "int", "default": 0},
     "password_hash": {"type": "str", "default": "!", "no_log": True},
     "authorized_keys": {**_strings([]), "no_log": False},
     "tmpfs": _strings([]),

@@ -107,9 +107,10 @@ built:
 """
 
 import functools
+from collections import defaultdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _run
+from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _records, _run
 
 
 def main():
@@ -138,16 +139,24 @@ def main():
     )
     options = module.params
     images = [_image.wanted(name, spec, options["defaults"]) for name, spec in sorted(options["images"].items())]
-    store = _image.Store(options["directory"], options["publish"])
+    store = _image.Store(options["directory"], options["publish"], _used())
     try:
         module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, store, images)))
     except (_image.ImageError, _run.RunError, OSError) as error:
         module.fail_json(msg=str(error))
 
 
+def _used():
+    """The generations that roots are clones of, by image."""
+    used = defaultdict(set)
+    for record in _records.load(_records.Layout())[0].values():
+        used[record.image].add(record.generation)
+    return used
+
+
 def reconcile(store, images, dry):
     """Build what is missing, unless C(dry); returns the module's result."""
-    generations, before, built = {}, {}, []
+    generations, before, built, relinked = {}, {}, [], []
     for image in images:
         manifest = store.manifest(image.name)
         before[image.name] = manifest["generation"] if manifest else None
@@ -156,11 +165,15 @@ def reconcile(store, images, dry):
             built.append(image.name)
             if not dry:
                 store.build(image)
+        elif store.unlinked(image.name):
+            relinked.append(image.name)
+            if not dry:
+                store.switch(image.name, generations[image.name])
     unpublished = store.unpublished()
     for name, generation in () if dry else unpublished:
         store.publish_boot_files(name, generation)
     return {
-        "changed": bool(built or unpublished),
+        "changed": bool(built or relinked or unpublished),
         "built": built,
         "generations": generations,
         "diff": {"before": _lines(before), "after": _lines(generations)},

@@ -29,7 +29,7 @@ def served_sets() -> list[set[str]]:
     words = {
         "/etc/kea/kea-dhcp4.conf": r'"hostname": "(\w+)"',
         "/etc/ganesha/bootyard-exports.conf": r"Path = /srv/nfs/(\w+)",
-        "/srv/netboot/common/hosts": r"(node\d)\.lab12",
+        "/srv/nfs/.common/hosts": r"(node\d)\.lab12",
         "/etc/ssh/bootyard_known_hosts": r"^(\w+),",
     }
     found = [set(re.findall(pattern, host().file(path).content_string, re.MULTILINE)) for path, pattern in words.items()]
@@ -62,7 +62,7 @@ def test_a_killed_run_is_finished_by_the_next(arguments, task):
     assert served_sets() == [SET | set(NODES) if arguments == ADD else SET] * 7
     assert all(is_served(BRIDGE, SERVER, *node) == (arguments == ADD) for node in NODES.values())
     assert not host().check_output(
-        "find /etc /srv/tftp /srv/http /srv/netboot/common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'"
+        "find /etc /srv/tftp /srv/http /srv/nfs/.common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'"
     )
     assert bystander_is_served()
 

@@ -21,7 +21,7 @@ def is_gone() -> bool:
     """Whether nothing of the fourth node is left but its archive."""
     answer = boot(BRIDGE, NODE4[0])
     files = host().run(
-        "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/http /srv/netboot/common"
+        "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/http /srv/nfs/.common"
     )
     names = host().check_output("find /etc /srv/tftp /srv/http -name '*52?54?00?12?00?04*'")
     with machine(BRIDGE, NODE4[1]) as node:
