@@ -140,7 +140,7 @@ def shared_faults(paths: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
     C(ours) are directories of this collection. Paths are absolute.
     """
     roots = _roots_of_file_systems()
-    used = {device: path for path in ("/", *ours) if (device := _device(path)) is not None}
+    used = {_device(found): path for path in ("/", *ours) if (found := _nearest(path))}
     found = {}
     for path in paths:
         device = _device(path)
@@ -155,6 +155,11 @@ def shared_faults(paths: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
         else:
             used[device] = path
     return found
+
+
+def _nearest(path: str) -> str:
+    """The directory itself, or where it would be made."""
+    return path if os.path.isdir(path) else _nearest(os.path.dirname(path))
 
 
 def _device(path: str) -> int | None:

@@ -15,6 +15,7 @@ def test_what_a_root_has_to_know(fleet):
         "image": "debian-12",
         "master": "head",
         "server": "10.0.33.1",
+        "quota": 16 << 30,
         "domain": "cluster",
         "dns": ["10.0.33.1"],
         "ntp": ["10.0.33.1", "10.0.33.2"],

@@ -87,7 +87,7 @@ def test_a_system_in_ram_has_packages_of_its_own():
 
 def test_the_digests_of_images_that_exist_stay():
     """Another digest would make every master build all of its images again."""
-    assert image().digest == "30efeb524a59e25638c5c7c6e0f15be5aa9b03bc5202a955a2ec1054423075ca"
+    assert image().digest == "488b1673f908d285fe1fce83c76689f46aaf61125dfa08e0bc239ec7c308a8d8"
 
 
 def test_what_is_written_for_each_form_reaches_the_shell_as_it_is(tmp_path):
@@ -136,6 +136,58 @@ def test_generations_count_up_and_name_what_they_hold(store):
     assert store.wanted_generation(other) == (f"0002-{other.digest[:8]}", False)
     publish(store, other, f"0009-{other.digest[:8]}")
     assert store.wanted_generation(image()) == (f"0010-{image().digest[:8]}", False)
+
+
+def test_a_lost_link_is_no_new_image(store):
+    """It took all roots with it: their generation was built anew below them."""
+    publish(store, image(), first := f"0001-{image().digest[:8]}")
+    publish(store, image(suite="trixie"), second := "0002-y")
+    publish(store, image(), third := f"0003-{image().digest[:8]}")
+    for generation in (first, second, third):
+        store.publish_boot_files("debian-12", generation)
+    assert store.unlinked("debian-12") is None
+    os.unlink(f"{store.directory}/debian-12/current")
+    assert store.wanted_generation(image()) == (third, True)
+    assert store.unlinked("debian-12") == third
+    store.switch("debian-12", third)
+    assert store.unlinked("debian-12") is None
+    os.unlink(f"{store.publish[1]}/debian-12/current")
+    assert store.unlinked("debian-12") == third
+
+
+def test_a_link_that_leads_nowhere_is_lost(store):
+    publish(store, image(), generation := f"0001-{image().digest[:8]}")
+    os.unlink(f"{store.directory}/debian-12/current")
+    os.symlink("0009-gone", f"{store.directory}/debian-12/current")
+    assert store.wanted_generation(image()) == (generation, True)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut off"])
+@pytest.mark.parametrize("link", [True, False])
+def test_a_damaged_manifest_is_named_and_nothing_built(store, damage, link):
+    publish(store, image(), "0001-x")
+    manifest = f"{store.directory}/debian-12/0001-x/manifest.json"
+    if damage == "missing":
+        os.unlink(manifest)
+    else:
+        with open(manifest, "w", encoding="utf-8") as stream:
+            stream.write("" if damage == "empty" else '{"gen')
+    if not link:
+        os.unlink(f"{store.directory}/debian-12/current")
+    for attempt in (store.wanted_generation, store.build):
+        with pytest.raises(_image.ImageError, match=r"manifest\.json.*from a backup"):
+            attempt(image())
+    assert os.path.isdir(f"{store.directory}/debian-12/0001-x/root")
+
+
+def test_a_number_is_never_used_twice(store):
+    """Roots, or kernels that machines boot, may still be those of a generation that is gone."""
+    used = _image.Store(store.directory, store.publish, {"debian-12": {"0004-a"}})
+    assert used.wanted_generation(image())[0].startswith("0005-")
+    os.makedirs(f"{store.publish[1]}/debian-12/0006-b")
+    assert used.wanted_generation(image())[0].startswith("0007-")
+    publish(store, image(suite="trixie"), "0009-c")
+    assert used.wanted_generation(image())[0].startswith("0010-")
 
 
 def test_boot_files_are_published_together(store):

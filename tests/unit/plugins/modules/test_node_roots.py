@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import subprocess
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.filter.root_nodes import root_nodes
 from documents import load
 from documents import run as command
+from rootmaster import Master
 
 
 @pytest.fixture
 def roots(module, disk, inventory):
     """Runs the module for nodes by name on a master with a tiny image."""
-    images, data = disk("images"), disk("data")
-    base = images / "debian-12/0001-0/root"
-    for path, text in {"etc/passwd": "root:x:0:0:::\n", "etc/group": "root:x:0:\n", "etc/shadow": "root:*:1::::::\n"}.items():
-        (base / path).parent.mkdir(parents=True, exist_ok=True)
-        (base / path).write_text(text)
-    (base.parent / "manifest.json").write_text('{"bytes": 4096, "inodes": 8}')
-    layout = {
-        "images": str(images),
-        "roots": f"{data}/roots",
-        "archive": f"{data}/archive",
-        "exports": f"{data}/nfs",
-        "fstab": f"{data}/roots.fstab",
-    }
+    data = disk("data", "size=512m")
+    layout = dataclasses.asdict(Master(disk("images"), data, "overlay").layout)
 
     def run(*names, **options):
         made = inventory()
         for name in names:
-            made.node(name)
+            made.node(name, netboot_quota="128M")
         wanted = {"nodes": root_nodes(made.parse().to_dict()), "generations": {"debian-12": "0001-0"}, "password_hash": "$6$salt$secret"}
         return module("node_roots", layout=layout, **({"keep": list(names)} if options.get("state") == "absent" else wanted), **options)
 
@@ -104,6 +96,7 @@ def test_a_node_that_is_up_keeps_its_root(roots, module, force, left):
         "image": "debian-12",
         "master": "head",
         "server": "127.0.0.1",
+        "quota": 128 << 20,
     }
     options = {"layout": roots.layout, "generations": {"debian-12": "0001-0"}, "host_network": True}
     module("node_roots", nodes=[node], **options)
@@ -118,3 +111,50 @@ def test_ansible_itself_runs_it(roots, tmp_path):
     options = {"nodes": [], "generations": {}, "layout": roots.layout, "state_dir": f"{tmp_path}/state"}
     said = command("ansible", "localhost", "-m", "bootyard.netboot.node_roots", "-a", json.dumps(options))
     assert load(said.partition("=>")[2])["roots"] == {}
+
+
+def test_what_fails_for_one_node_holds_up_no_other(roots):
+    roots("node1", "node2")
+    (roots.data / "roots/node1/root.json").write_text("")
+    for dry in (True, False):
+        result = roots("node1", "node2", "node3", dry=dry)
+        assert result["created"] == ["node3"]
+        assert list(result["roots"]) == ["node2", "node3"]
+        [fault] = result["faults"]
+        assert fault.startswith(f"node1: {roots.data}/roots/node1/root.json is empty; restore it from a backup")
+
+
+def test_an_operator_is_warned_before_nothing_is_left(roots):
+    assert roots("node1")["warnings"] == []
+    result = roots("node1", "node2", reserve=1024)
+    assert "less than the 1024 of nfs_root_reserve" in result["warnings"][0]
+    assert "above the 1024 that stay free" in result["faults"][0]
+
+
+@pytest.mark.parametrize("kind", ["a directory", "a bind mount", "an overlay", "nothing", "a file system"])
+def test_a_shared_directory_has_a_file_system_of_its_own(roots, disk, tmp_path, kind):
+    """Whoever mounts one directory of a file system can forge the handles of all of it."""
+    shared = tmp_path / "shared"
+    if kind == "a file system":
+        disk("shared")
+    elif kind != "nothing":
+        shared.mkdir()
+    if kind == "a bind mount":
+        subprocess.run(["mount", "--bind", roots.data, shared], check=True)
+    if kind == "an overlay":
+        above = disk("above")
+        for name in ("upper", "work"):
+            (above / name).mkdir()
+        options = f"lowerdir={roots.data},upperdir={above}/upper,workdir={above}/work"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, shared], check=True)
+    result = roots(state="absent", shared=[{"path": str(shared)}], dry=True)
+    assert result.get("failed", False) == (kind != "a file system")
+    assert kind == "a file system" or result["msg"].startswith(f"nfs_root_shared: {shared} ")
+
+
+def test_two_shared_directories_are_two_file_systems(roots, disk, tmp_path):
+    first, second = disk("first"), tmp_path / "second"
+    second.mkdir()
+    subprocess.run(["mount", "--bind", first, second], check=True)
+    result = roots(state="absent", shared=[{"path": str(first)}, {"path": str(second)}], dry=True)
+    assert f"nfs_root_shared: {second} shares its file system with {first}" in result["msg"]
