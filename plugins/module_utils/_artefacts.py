@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from . import _binaries
+from . import _binaries, _statefile
 
 #: The keys of a recipe. C(files) maps published names to upstream's. The version is C(version), or what C(pattern) finds in the text
 #: at C(index), and C(url) is where its files are; or C(stream) has all of that (github.com/coreos/stream-metadata-go); or it is the
@@ -232,11 +232,10 @@ class Store:
 
     def manifest(self, name: str, version: str) -> dict[str, Any] | None:
         """The pin of a version that is here, with size and time of each file."""
-        try:
-            with open(os.path.join(self.home(name), version, "manifest.json"), encoding="utf-8") as stream:
-                return json.load(stream)
-        except FileNotFoundError:
-            return None
+        with contextlib.suppress(_statefile.StateFileError):  # a damaged one is none: the version is fetched and proven again
+            manifest = _statefile.read_json(os.path.join(self.home(name), version, "manifest.json"))
+            return manifest if manifest and _is_manifest(manifest) else None
+        return None
 
     def holds(self, name: str, release: Release) -> bool:
         """Whether a version is here with the right bytes, as far as their sizes and times tell, and in all roots."""
@@ -491,6 +490,15 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def _is_manifest(found: Mapping[str, Any]) -> bool:
+    files = found.get("files")
+    return isinstance(found.get("version"), str) and isinstance(files, dict) and all(map(_is_entry, files.values()))
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.keys() >= {"url", "sha256", "stat"}
 
 
 def _replace(source: str, target: str) -> None:

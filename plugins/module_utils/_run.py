@@ -84,7 +84,7 @@ def vanished(
     C(most) per cent of them (one may always go), and when any vanish from a C(partial) run. C(named) are nodes that an
     operator wants removed, which are allowed; C(RunError) says of which that makes no sense.
     """
-    wanted, allowed, named = set(wanted), set(allowed), list(named)
+    wanted, allowed, named = set(wanted), set(allowed), names_in(named)
     _check_named(named, set(state.nodes) | allowed, wanted)
     allowed.update(named)
     gone = sorted(set(state.nodes) - wanted)
@@ -104,7 +104,6 @@ def vanished(
 
 
 def _check_named(named: Iterable[str], known: set[str], wanted: set[str]) -> None:
-    named = list(dict.fromkeys(named))
     still, unknown = [name for name in named if name in wanted], [name for name in named if name not in known | wanted]
     if unknown:
         raise RunError(
@@ -124,20 +123,22 @@ def begin(
     most: int,
     timeout: float,
     partial: bool = False,
-    served: Iterable[str] = (),
+    served: Callable[[], Iterable[str]] = tuple,
     named: Iterable[str] = (),
 ) -> tuple[int, list[str], str]:
-    """Start a run: its number, the nodes that it shall remove, and what was wrong with the state, as L(load) has it.
+    """Start a run: its number, the nodes that it shall remove, and what was wrong with the state.
+
+    C(served) is asked once no other run is at work, see L(load), C(named) see L(vanished).
 
     Waits up to C(timeout) seconds for a run that is still at work. Nodes are remembered from the start, so that a run
     that dies half way leaves nothing unaccounted for.
     """
     _statefile.private_directory(directory)
-    wanted, served, named = set(wanted), set(served), list(named)
+    wanted, named = set(wanted), list(named)
     deadline = time.monotonic() + timeout
     while True:
         with _locked(directory, max(0.0, deadline - time.monotonic())):
-            state, lost = load(directory, served)
+            state, lost = load(directory, served())
             if state.finished or _silence(directory, state.number) > QUIET:
                 gone = vanished(state, wanted, allowed, most, partial, named)
                 if lost and os.path.lexists(_state_file(directory)):
@@ -192,6 +193,12 @@ def brief(names: Iterable[str], most: int = 10) -> str:
     """Names in one line, the tail counted only."""
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def names_in(said: Any) -> list[str]:
+    """The names in what an operator wrote: one name, names with commas between them, or a list of either."""
+    parts = (part for item in said for part in names_in(item)) if isinstance(said, list | tuple) else str(said).split(",")
+    return [name for name in dict.fromkeys(part.strip() for part in parts) if name]
 
 
 def near(name: str, known: Iterable[str]) -> str:

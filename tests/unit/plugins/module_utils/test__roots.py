@@ -602,7 +602,8 @@ def test_a_node_that_is_up_is_in_use():
         subprocess.run(["ip", "link", "set", "port", "master", "br0", "up"], check=True)
         time.sleep(1)
         records = [
-            _records.Record(f"node{i}", ip, "", "", "", "", 1) for i, ip in enumerate(["10.0.33.11", "10.0.33.12", "127.0.0.1", "10.99.0.1"])
+            _records.Record(f"node{i}", ip, "", "", "", "", 1)
+            for i, ip in enumerate(["10.0.33.11", "10.0.33.12", "127.0.0.1", "10.99.0.1"])
         ]
         assert [record.node for record in _retire.in_use(records)] == ["node0", "node2"]
         process.kill()

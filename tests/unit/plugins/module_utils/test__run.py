@@ -395,7 +395,7 @@ def test_a_lost_state_is_made_anew_from_what_the_master_serves(home, what):
     content, said = LOST[what]
     whole_run(home)
     lose(home, content)
-    number, gone, lost = _run.begin(home, NODES, [], 10, 0, served=NODES)
+    number, gone, lost = _run.begin(home, NODES, [], 10, 0, served=lambda: NODES)
     assert (number, gone) == (1, [])
     assert f"{home}/state.json {said}" in lost
     assert "it serves 20 nodes: node0, node1" in lost
@@ -410,14 +410,14 @@ def test_a_lost_state_takes_no_guard_away(home, what):
     lose(home, LOST[what][0])
     for left in ([], NODES[:10]):
         with pytest.raises(_run.RunError, match=f"{20 - len(left)} of 20 nodes are no longer in the inventory"):
-            _run.begin(home, left, [], 10, 0, served=NODES)
+            _run.begin(home, left, [], 10, 0, served=lambda: NODES)
 
 
 def test_nodes_that_only_files_know_are_guarded_too(home):
     """As when an old state was put back."""
     whole_run(home, NODES[:10])
     with pytest.raises(_run.RunError, match="10 of 20 nodes"):
-        _run.begin(home, NODES[:10], [], 10, 0, served=NODES)
+        _run.begin(home, NODES[:10], [], 10, 0, served=lambda: NODES)
 
 
 @pytest.mark.parametrize("what", LOST)
@@ -425,7 +425,7 @@ def test_a_run_at_work_goes_on_when_its_state_is_lost(home, what):
     number, _gone = begin(home)
     lose(home, LOST[what][0])
     with pytest.raises(_run.RunError, match="run 1 is still at work"):
-        _run.begin(home, NODES, [], 10, 0, served=NODES)
+        _run.begin(home, NODES, [], 10, 0, served=lambda: NODES)
     with _run.turn(home, number, timeout=0):
         pass
     _run.finish(home, number, NODES)
@@ -462,6 +462,23 @@ def test_named_nodes_leave_however_many_they_are(home):
 def test_a_node_that_is_absent_and_gone_already_is_no_fault(home):
     whole_run(home)
     assert remove(home, "node99", allowed=["node99"]) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("a", ["a"]),
+        ("a,b", ["a", "b"]),
+        (" a, b ,", ["a", "b"]),
+        (["a", "b"], ["a", "b"]),
+        (["a,b", ["c"], "a"], ["a", "b", "c"]),
+        (12, ["12"]),
+        ("", []),
+        ([], []),
+    ],
+)
+def test_names_are_written_in_many_ways(said, names):
+    assert _run.names_in(said) == names
 
 
 def test_unknown_names_are_refused_with_those_that_may_be_meant(home):
