@@ -125,10 +125,11 @@ def begin(
     partial: bool = False,
     served: Callable[[], Iterable[str]] = tuple,
     named: Iterable[str] = (),
-) -> tuple[int, list[str], str]:
-    """Start a run: its number, the nodes that it shall remove, and what was wrong with the state.
+    warn: Callable[[str], object] = lambda _lost: None,
+) -> tuple[int, list[str]]:
+    """Start a run: its number, and the nodes that it shall remove.
 
-    C(served) is asked once no other run is at work, see L(load), C(named) see L(vanished).
+    C(served) is asked once no other run is at work, see L(load), C(named) see L(vanished). C(warn) is told if the state was lost.
 
     Waits up to C(timeout) seconds for a run that is still at work. Nodes are remembered from the start, so that a run
     that dies half way leaves nothing unaccounted for.
@@ -140,12 +141,14 @@ def begin(
         with _locked(directory, max(0.0, deadline - time.monotonic())):
             state, lost = load(directory, served())
             if state.finished or _silence(directory, state.number) > QUIET:
+                if lost:
+                    warn(lost)
                 gone = vanished(state, wanted, allowed, most, partial, named)
                 if lost and os.path.lexists(_state_file(directory)):
-                    lost += f". The file is kept as {_statefile.set_aside(_state_file(directory))}"
+                    _statefile.set_aside(_state_file(directory))
                 _save(directory, State(state.number + 1, False, tuple(sorted(wanted | set(state.nodes)))))
                 _show_life(directory, state.number + 1)
-                return state.number + 1, gone, lost
+                return state.number + 1, gone
         if time.monotonic() > deadline:
             raise RunError(
                 f"run {state.number} is still at work on this master; wait for it, or raise netboot_lock_timeout ({timeout:g} s)"

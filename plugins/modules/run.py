@@ -143,11 +143,12 @@ def main():
         number = {}
         if module.check_mode:
             state, lost = _run.load(directory, served())
+            if lost:
+                module.warn(lost)
             removed = _run.vanished(state, *wishes, options["partial"], options["remove"])
         else:
-            number["run"], removed, lost = _run.begin(directory, *wishes, options["timeout"], options["partial"], served, options["remove"])
-        if lost:
-            module.warn(lost)
+            more = (options["timeout"], options["partial"], served, options["remove"])
+            number["run"], removed = _run.begin(directory, *wishes, *more, warn=module.warn)
         module.exit_json(changed=False, removed=removed, **number)
     except (_run.RunError, OSError) as error:
         module.fail_json(msg=str(error))

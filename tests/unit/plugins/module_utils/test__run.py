@@ -25,7 +25,7 @@ def home(tmp_path):
 
 
 def begin(home, nodes=NODES, allowed=(), most=10, timeout=0.0):
-    return _run.begin(home, nodes, allowed, most, timeout)[:2]
+    return _run.begin(home, nodes, allowed, most, timeout)
 
 
 def whole_run(home, nodes=NODES, **options):
@@ -258,7 +258,7 @@ def test_names_in_a_message_are_few():
 
 
 def test_a_partial_run_is_refused_when_a_node_left(tmp_path):
-    number, _gone, _lost = _run.begin(str(tmp_path), ["node1", "node2"], [], 10, 1)
+    number, _gone = _run.begin(str(tmp_path), ["node1", "node2"], [], 10, 1)
     _run.finish(str(tmp_path), number, ["node1", "node2"])
     with pytest.raises(_run.RunError, match="removes nothing, but these nodes left the inventory: node2"):
         _run.begin(str(tmp_path), ["node1"], ["node2"], 100, 1, partial=True)
@@ -395,8 +395,10 @@ def test_a_lost_state_is_made_anew_from_what_the_master_serves(home, what):
     content, said = LOST[what]
     whole_run(home)
     lose(home, content)
-    number, gone, lost = _run.begin(home, NODES, [], 10, 0, served=lambda: NODES)
+    warnings = []
+    number, gone = _run.begin(home, NODES, [], 10, 0, served=lambda: NODES, warn=warnings.append)
     assert (number, gone) == (1, [])
+    [lost] = warnings
     assert f"{home}/state.json {said}" in lost
     assert "it serves 20 nodes: node0, node1" in lost
     assert [name.startswith("state.json.unusable") for name in sorted(os.listdir(home))].count(True) == (content is not None)
