@@ -234,7 +234,7 @@ class Store:
         """The pin of a version that is here, with size and time of each file."""
         with contextlib.suppress(_statefile.StateFileError):  # a damaged one is none: the version is fetched and proven again
             manifest = _statefile.read_json(os.path.join(self.home(name), version, "manifest.json"))
-            return manifest if manifest and _is_manifest(manifest) else None
+            return manifest if manifest and _is_pin(manifest, "stat") else None
         return None
 
     def holds(self, name: str, release: Release) -> bool:
@@ -359,6 +359,10 @@ def _wanted(store, upstream, name, recipe, lock, update, followed) -> Release:
         if manifest:
             return _pinned(manifest)
     pin = lock.get(name)
+    if pin is not None and not _is_pin(pin):
+        raise ArtefactError(
+            "its pin in the lock file is not valid; restore it from version control, or remove it to pin upstream's newest version"
+        )
     # A recipe with other files, or with a version of its own that is not the pinned one, is another artefact than was pinned.
     if (
         pin
@@ -492,13 +496,12 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _is_manifest(found: Mapping[str, Any]) -> bool:
-    files = found.get("files")
-    return isinstance(found.get("version"), str) and isinstance(files, dict) and all(map(_is_entry, files.values()))
-
-
-def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.keys() >= {"url", "sha256", "stat"}
+def _is_pin(found: Any, *more: str) -> bool:
+    """Whether what a file had is a pin, each file with C(more) keys."""
+    files = found.get("files") if isinstance(found, Mapping) and isinstance(found.get("version"), str) else None
+    return isinstance(files, Mapping) and all(
+        isinstance(entry, Mapping) and entry.keys() >= {"url", "sha256", *more} for entry in files.values()
+    )
 
 
 def _replace(source: str, target: str) -> None:

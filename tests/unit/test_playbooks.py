@@ -39,6 +39,7 @@ def asked(tmp_path):
     """Runs a playbook for a master that is this machine, with its state in a directory of the test's own: asked(playbook, variables)."""
     hosts = tmp_path / "hosts.yml"
     hosts.write_text(yaml.safe_dump(INVENTORY))
+    (tmp_path / "netboot.lock").touch()  # as a power cut leaves it
     state = tmp_path / "lib"
     state.mkdir()
 
@@ -73,6 +74,7 @@ REFUSED = {
     "select who leaves": (["site.yml", "--extra-vars=netboot_select=node3"], "these nodes have netboot_state: absent"),
     "reinstall a typo": (["playbooks/reinstall.yml", "--extra-vars=node=node1,nod2"], "nod2 is unknown (did you mean node2"),
     "explain a typo": (["playbooks/explain.yml", "--extra-vars=node=nod1"], "nod1 is unknown (did you mean node1"),
+    "publish by an empty lock file": (["playbooks/images.yml"], "/netboot.lock is not a valid lock file; expected a JSON object"),
     "switch a typo": (["playbooks/power.yml", "--extra-vars=netboot_select=node1,nod2"], "nod2 is unknown (did you mean node2"),
 }
 
