@@ -40,15 +40,16 @@ def asked(tmp_path):
     hosts = tmp_path / "hosts.yml"
     hosts.write_text(yaml.safe_dump(INVENTORY))
     (tmp_path / "netboot.lock").touch()  # as a power cut leaves it
-    state = tmp_path / "lib"
-    state.mkdir()
+    for name in ("lib", "srv"):
+        (tmp_path / name).mkdir()
 
     def run(playbook: str, *arguments: str) -> Play:
         report, child = tmp_path / "report", os.fork()
         if not child:
             try:
                 unshare(NEW_MOUNTS)
-                subprocess.run(["mount", "--bind", state, "/var/lib"], check=True)
+                subprocess.run(["mount", "--bind", tmp_path / "lib", "/var/lib"], check=True)
+                subprocess.run(["mount", "--bind", tmp_path / "srv", "/srv"], check=True)
                 # Only what is always done: who is meant, and the beginning of the run.
                 done = play(playbook, f"--inventory={hosts}", "--tags=never-such-a-tag", *arguments)
                 report.write_text(f"{done.code}\n{done.messages}\n{done.output}")
@@ -59,10 +60,6 @@ def asked(tmp_path):
         return Play(int(code), rest, (), (rest,), "")
 
     return run
-
-
-def state_of(tmp_path):
-    return sorted(path.name for path in (tmp_path / "lib").rglob("*"))
 
 
 REFUSED = {
@@ -87,7 +84,22 @@ def test_a_name_that_means_no_node_is_refused(asked, tmp_path, case):
     done = asked(*arguments, *more)
     assert done.code != 0, done.output
     assert message in done.output
-    assert not {"state.json", "files"} & set(state_of(tmp_path))
+    assert not list((tmp_path / "lib").rglob("*.json"))
+
+
+def test_a_damaged_state_is_named_and_what_is_on_the_master_stays(asked, tmp_path):
+    state = tmp_path / "lib/bootyard/state.json"
+    state.parent.mkdir()
+    state.touch()
+    for name in ("node1", "node7", "node8", "node9"):
+        (tmp_path / "srv/netboot/roots" / name).mkdir(parents=True)
+        (tmp_path / "srv/netboot/roots" / name / "root.json").touch()
+    done = asked("site.yml")
+    said = " ".join(done.output.split())
+    assert done.code != 0
+    assert "3 of 4 nodes are no longer in the inventory: node7, node8, node9" in said, said
+    assert "/var/lib/bootyard/state.json is empty; by what else is on this master it serves 4 nodes: node1, node7, node8, node9" in said
+    assert state.parent.stat().st_mode & 0o7777 == 0o700
 
 
 def test_nodes_are_listed_with_commas_and_as_a_list(asked):
