@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-from . import _binaries
+from . import _binaries, _statefile
 
 #: The keys of a recipe. C(files) maps published names to upstream's. The version is C(version), or what C(pattern) finds in the text
 #: at C(index), and C(url) is where its files are; or C(stream) has all of that (github.com/coreos/stream-metadata-go); or it is the
@@ -232,11 +232,10 @@ class Store:
 
     def manifest(self, name: str, version: str) -> dict[str, Any] | None:
         """The pin of a version that is here, with size and time of each file."""
-        try:
-            with open(os.path.join(self.home(name), version, "manifest.json"), encoding="utf-8") as stream:
-                return json.load(stream)
-        except FileNotFoundError:
-            return None
+        with contextlib.suppress(_statefile.StateFileError):  # a damaged one is none: the version is fetched and proven again
+            manifest = _statefile.read_json(os.path.join(self.home(name), version, "manifest.json"))
+            return manifest if manifest and _is_pin(manifest, "stat") else None
+        return None
 
     def holds(self, name: str, release: Release) -> bool:
         """Whether a version is here with the right bytes, as far as their sizes and times tell, and in all roots."""
@@ -360,6 +359,10 @@ def _wanted(store, upstream, name, recipe, lock, update, followed) -> Release:
         if manifest:
             return _pinned(manifest)
     pin = lock.get(name)
+    if pin is not None and not _is_pin(pin):
+        raise ArtefactError(
+            "its pin in the lock file is not valid; restore it from version control, or remove it to pin upstream's newest version"
+        )
     # A recipe with other files, or with a version of its own that is not the pinned one, is another artefact than was pinned.
     if (
         pin
@@ -491,6 +494,14 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def _is_pin(found: Any, *more: str) -> bool:
+    """Whether what a file had is a pin, each file with C(more) keys."""
+    files = found.get("files") if isinstance(found, Mapping) and isinstance(found.get("version"), str) else None
+    return isinstance(files, Mapping) and all(
+        isinstance(entry, Mapping) and entry.keys() >= {"url", "sha256", *more} for entry in files.values()
+    )
 
 
 def _replace(source: str, target: str) -> None:

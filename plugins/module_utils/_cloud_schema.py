@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from . import _statefile
 
 SCHEMA = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
 #: Faults that are shown; a template that is wrong is so for every node.
@@ -35,14 +37,22 @@ class Store:
 
     def has(self, suite: str) -> bool:
         """Whether the schema of a release was fetched."""
-        return os.path.exists(self._path(suite))
+        return self._read(suite) is not None
 
     def load(self, suite: str) -> dict[str, Any]:
         """The schema of a release's cloud-init, which is fetched once: stable releases do not change theirs."""
-        if not self.has(suite):
+        schema = self._read(suite)
+        if schema is None:
             self._fetch(suite, self._path(suite))
-        with open(self._path(suite), encoding="utf-8") as stream:
-            return json.load(stream)
+            schema = self._read(suite)
+        if schema is None:
+            raise SchemaError(f"{self._path(suite)} is not valid JSON; remove it and run again")
+        return schema
+
+    def _read(self, suite: str) -> dict[str, Any] | None:
+        with contextlib.suppress(_statefile.StateFileError):  # a damaged one is as good as none
+            return _statefile.read_json(self._path(suite)) or None
+        return None
 
     def _path(self, suite: str) -> str:
         return os.path.join(self._directory, f"{suite}.json")
@@ -106,16 +116,13 @@ class Checks:
 
     def save(self) -> None:
         """Remember what passed."""
-        with open(f"{self._path}.new", "w", encoding="utf-8") as stream:
-            json.dump(self._passed, stream)
-        os.rename(f"{self._path}.new", self._path)
+        _statefile.write_json(self._path, self._passed, durable=False)
 
-    def _load(self) -> dict[str, str]:
-        try:
-            with open(self._path, encoding="utf-8") as stream:
-                return json.load(stream)
-        except FileNotFoundError:
-            return {}
+    def _load(self) -> dict[str, Any]:
+        """What passed; all is checked again where that is lost."""
+        with contextlib.suppress(_statefile.StateFileError):
+            return _statefile.read_json(self._path) or {}
+        return {}
 
 
 def validator(schema: Mapping[str, Any]) -> Any:

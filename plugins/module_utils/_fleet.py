@@ -68,6 +68,7 @@ MASTER_VARIABLES = frozenset(
         "netboot_slaves",
         "netboot_select",
         "netboot_absent",
+        "netboot_remove",
         "netboot_allow_removal",
         "netboot_max_removals",
         "netboot_lock_timeout",
@@ -442,9 +443,11 @@ def parse(
             faults.add(master, "nfs_root_shared", path, "is no absolute path without spaces; write {path: /srv/shared}")
     master_macs = _macs(faults, master, common.get("netboot_mac"), required=False)
     subnets = [(network, ipaddress.ip_network(network.cidr)) for network in networks.values()]
-    gone = set(absent)
-    nodes = []
-    for name in sorted(set(slaves), key=natural):
+    slaves, gone, nodes = set(slaves), set(absent), []
+    for name in sorted(gone - slaves):
+        close = difflib.get_close_matches(name, sorted(slaves), 1)
+        faults.add(master, "netboot_absent", name, f"is not a node of the inventory{f'; did you mean {close[0]}?' if close else ''}")
+    for name in sorted(slaves, key=natural):
         node = _node(faults, name, hosts[name], subnets, profiles, specs, gone, master)
         if node:
             nodes.append(node)

@@ -7,18 +7,21 @@
 A set of files that belong together (one service's configuration, one directory of per-node files) has a ledger in
 the state directory. It names the files that this collection wrote, so that nothing else is ever pruned, and it holds
 the previous content while a change is under way, so that a change which fails, or is killed, is undone or finished.
+A ledger that is lost is made anew: of files that are there, only those are ours that are just as they are desired.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from . import _statefile
 
 
 class ReconcileError(RuntimeError):
@@ -49,21 +52,41 @@ class FileSet:
 
     def __init__(self, directory: str, name: str) -> None:
         self._path = os.path.join(directory, "files", f"{name}.json")
-        self.ledger = self._load()
+        self._found: dict[str, str] = {}
+        #: What is wrong with the ledger, if anything.
+        self.lost = ""
+        try:
+            ledger = _statefile.read_as(Ledger, self._path)
+            if ledger and not all(map(_is_undo, ledger.undo.values())):
+                raise _statefile.StateFileError(self._path, "is not valid: undo has entries that are not content, mode and owner")
+        except _statefile.StateFileError as error:
+            ledger = None
+            self.lost = f"{error}; it is made anew. Files of the set {name} that are no longer desired are not known any more and stay"
+        self.ledger = ledger or Ledger()
 
     @property
     def pending(self) -> bool:
-        """A change was begun and neither confirmed nor undone: it must be activated again."""
-        return self.ledger.pending or os.path.exists(self._path + ".new")
+        """A change was begun and neither confirmed nor undone, or may have been: it must be activated again."""
+        return self.ledger.pending or bool(self.lost or self._found) or os.path.exists(self._path + ".new")
+
+    def postpone(self) -> None:
+        """Remember that the service has to take over something that is not in its files; the next run of the set activates it."""
+        self.ledger = dataclasses.replace(self.ledger, pending=True)
+        self._save()
 
     def plan(self, desired: Mapping[str, str], mode: int, prune: bool) -> list[Change]:
-        """What would have to change, sorted by path. Only files in the ledger are ever removed."""
-        changes = []
+        """What would have to change, sorted by path. Only files in the ledger are ever removed.
+
+        A file that is as desired and not in the ledger is taken for ours: a ledger was lost.
+        """
+        changes, self._found = [], {}
         for path, text in desired.items():
             content = text.encode()
             before, mode_before = _read(path)
             if before != content or mode_before != mode:
                 changes.append(Change(path, before, content, mode_before))
+            elif path not in self.ledger.files:
+                self._found[path] = _digest(content)
         for path in set(self.ledger.files) - set(desired) if prune else ():
             before, mode_before = _read(path)
             if before is not None:
@@ -87,7 +110,7 @@ class FileSet:
         """
         changes = list(changes)
         staged = [change for change in changes if change.after is not None]
-        known = self.ledger
+        known = Ledger({**self.ledger.files, **self._found}, self.ledger.undo, self.ledger.pending)
         # A change that is still pending keeps its undo: what it replaced is the last state known to work.
         fresh = {change.path: [_b64(change.before), change.mode_before, change.path in known.files] for change in changes}
         digests = {change.path: _digest(change.after) for change in staged}
@@ -152,19 +175,12 @@ class FileSet:
         for path in self.ledger.undo:
             _remove(staging(path))
 
-    def _load(self) -> Ledger:
-        try:
-            with open(self._path, encoding="utf-8") as stream:
-                ledger = Ledger(**json.load(stream))
-        except FileNotFoundError:
-            return Ledger()
-        return ledger
-
     def _save(self) -> None:
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        data = json.dumps({"files": self.ledger.files, "undo": self.ledger.undo, "pending": self.ledger.pending})
-        _write(self._path + ".new", data.encode(), 0o600, sync=True)
-        os.rename(self._path + ".new", self._path)
+        if self.lost and os.path.lexists(self._path):
+            _statefile.set_aside(self._path)
+        _statefile.write_json(self._path, vars(self.ledger))
+        self.lost, self._found = "", {}
 
 
 def staging(path: str) -> str:
@@ -182,19 +198,20 @@ def _read(path: str) -> tuple[bytes | None, int | None]:
         return None, None
 
 
-def _write(path: str, content: bytes, mode: int, sync: bool = False) -> None:
+def _write(path: str, content: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as stream:
         os.fchmod(descriptor, mode)
         stream.write(content)
-        if sync:
-            stream.flush()
-            os.fsync(descriptor)
 
 
 def _remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def _is_undo(entry: list) -> bool:
+    return len(entry) == 3 and isinstance(entry[0], str | None) and isinstance(entry[1], int | None)
 
 
 def _digest(content: bytes) -> str:

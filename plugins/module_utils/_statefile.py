@@ -90,13 +90,16 @@ def write_json(path: str, data: Mapping[str, Any], mode: int = 0o600, durable: b
 
     Without C(durable), a power cut may leave an empty file.
     """
-    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    _clear(path + ".new")
+    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as stream:
         os.fchmod(descriptor, mode)
         json.dump(data, stream)
         if durable:
             stream.flush()
             os.fsync(descriptor)
+    if os.path.isdir(path):
+        set_aside(path)
     os.rename(path + ".new", path)
     if durable:
         _sync_directory(os.path.dirname(path))
@@ -121,6 +124,16 @@ def private_directory(path: str) -> None:
             os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
+
+
+def _clear(path: str) -> None:
+    """Have nothing at C(path): what a killed writer left goes, whatever has no place there is kept elsewhere."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:
+        set_aside(path)
 
 
 def _sync_directory(path: str) -> None:

@@ -73,6 +73,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_schema, _reconcile, _run
 
 MOST = 50
@@ -106,6 +107,8 @@ def reconcile(options, dry):
     }
     file_set = _reconcile.FileSet(options["state_dir"], "cloud")
     changes = file_set.plan(files, 0o644, prune=True)
+    if file_set.lost:
+        warn(file_set.lost)
     checks = _cloud_schema.Checks(options["state_dir"], _cloud_schema.Store(options["schemas"], options["mirror"]))
     checked = checks.run(configs, options["release"], dry)
     if not dry:

@@ -215,7 +215,7 @@ removed:
 import functools
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _retire, _roots, _run, _volumes
+from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _reconcile, _records, _retire, _roots, _run, _volumes
 
 
 def main():
@@ -238,6 +238,9 @@ def present(options, dry):
     if dry:
         _roots.predict(layout, todo, records, wanted)
     else:
+        if todo.mount:
+            # A server that runs has seen no more than an empty mount point.
+            _reconcile.FileSet(options["state_dir"], "nfs").postpone()
         _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
     served = set(records) - {*todo.leave, *todo.unmounted}
     return {

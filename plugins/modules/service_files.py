@@ -190,6 +190,7 @@ import functools
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _services
 
 MOST = 50
@@ -253,11 +254,15 @@ def reconcile(options, dry):
     files, mode, service = options["files"], int(options["mode"], 8), options["service"]
     file_set = _reconcile.FileSet(options["state_dir"], options["name"])
     changes = file_set.plan(files, mode, options["prune"])
+    if file_set.lost:
+        warn(file_set.lost)
     idle = bool(service) and not _services.is_running(service)
     former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
     activated = bool(service) and (bool(changes) or file_set.pending or idle or bool(former))
     if not dry and (changes or activated or file_set.pending):
-        how = "restart" if any(change.path in options["restart_for"] for change in changes) else options["reload"]
+        # After a run that was killed it is not known what the service has taken over.
+        anew = file_set.pending or any(change.path in options["restart_for"] for change in changes)
+        how = "restart" if anew and options["reload"] != "none" else options["reload"]
         new = idle or bool(former)
         activation = (lambda: activate(options, how, new, former), lambda: revive(options, how, new, former)) if activated else (None, None)
         kept = files if options["prune"] else {*files, *file_set.ledger.files}
@@ -272,8 +277,9 @@ def reconcile(options, dry):
 
 
 def is_ours(state_dir, name):
-    """Whether a set of files was written by this module."""
-    return bool(_reconcile.FileSet(state_dir, name).ledger.files)
+    """Whether a set of files was written by this module, or may have been, its ledger being damaged."""
+    file_set = _reconcile.FileSet(state_dir, name)
+    return bool(file_set.ledger.files or file_set.lost)
 
 
 def activate(options, how, new, former):

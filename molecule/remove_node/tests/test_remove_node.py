@@ -77,6 +77,36 @@ def test_nodes_that_vanish_in_numbers_stop_the_run(arguments, message):
     assert bystander_is_served()
 
 
+def test_a_lost_state_takes_no_guard_away():
+    """The state is emptied, as by a power cut, and the inventory has one of three nodes left."""
+    state = "/var/lib/bootyard/state.json"
+    host().check_output(f"truncate --size=0 {state}")
+    files = everything()
+    left = converge(inventory("remove_node", "one_left.yml"), "--extra-vars=netboot_slaves=slaves12half")
+    assert left.code != 0
+    assert "2 of 3 nodes are no longer in the inventory: node2, node3" in left.messages
+    assert everything() == files
+    whole = converge()
+    assert whole.code == 0, whole.messages
+    assert whole.changed == ()
+    assert f"{state} is empty; by what else is on this master it serves 3 nodes: node1, node2, node3" in " ".join(whole.output.split())
+    assert host().file("/var/lib/bootyard").mode == 0o700
+    assert bystander_is_served()
+
+
+def test_names_that_mean_no_node_remove_none():
+    files = everything()
+    for names, message in {
+        "node4,nod2": "nod2 is unknown (did you mean node2",
+        "node2,node3": "the inventory still wants node2, node3 served",
+    }.items():
+        refused = converge(f"--extra-vars=node={names}", playbook="playbooks/remove.yml")
+        assert refused.code != 0
+        assert message in refused.messages
+        assert everything() == files
+    assert bystander_is_served()
+
+
 def test_an_inventory_that_cannot_be_read_stops_the_run(tmp_path):
     broken = tmp_path / "hosts.yml"
     broken.write_text("all: {hosts: [")

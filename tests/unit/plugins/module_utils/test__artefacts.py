@@ -403,3 +403,23 @@ def test_whatever_happens_on_the_way_the_file_is_whole(world, tmp_path_factory, 
 def test_versions_are_compared_as_people_do(pair):
     one, other = (".".join(map(str, numbers)) for numbers in pair)
     assert (_artefacts._order(one) < _artefacts._order(other)) == (pair[0] < pair[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": "1", "files": {"vmlinuz": 1}}'])
+def test_a_damaged_manifest_is_none_and_the_version_is_proven_again(world, content):
+    world.release("4459.2.1")
+    world.settle()
+    kernel, manifest = world.boots(), Path(world.roots[0], "images/flatcar/4459.2.1/manifest.json")
+    whole = json.loads(manifest.read_text())
+    manifest.write_bytes(content)
+    assert world.settle(followed=["flatcar"]).lock["flatcar"]["version"] == "4459.2.1"
+    assert world.mirror.requests
+    assert world.boots() == kernel
+    assert json.loads(manifest.read_text())["files"].keys() == whole["files"].keys()
+
+
+@pytest.mark.parametrize("pin", [[], {}, {"version": "1"}, {"version": "1", "files": {"vmlinuz": "x"}}])
+def test_a_damaged_pin_is_named(world, pin):
+    world.release("4459.2.1")
+    with pytest.raises(ArtefactError, match="flatcar: its pin in the lock file is not valid"):
+        world.settle(lock={"flatcar": pin})

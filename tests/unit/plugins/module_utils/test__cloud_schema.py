@@ -93,3 +93,22 @@ def test_a_mirror_without_the_release_says_so(tmp_path):
     with pytest.raises(_cloud_schema.SchemaError, match=r"cloud-init's schema of trixie is not to be had: .*does not have a Release file"):
         store.load("trixie")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]"])
+def test_damaged_notes_of_what_passed_are_as_good_as_none(tmp_path, damage):
+    for _run in range(2):
+        (tmp_path / "cloud-checked.json").write_text(damage)
+        checks = _cloud_schema.Checks(str(tmp_path), Schemas())
+        assert checks.run({"n1": config({"a": "x"})}, "bookworm", False) == 1
+    checks.save()
+    assert _cloud_schema.Checks(str(tmp_path), Schemas()).run({"n1": config({"a": "x"})}, "bookworm", False) == 0
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]"])
+def test_a_damaged_schema_is_fetched_again(tmp_path, damage):
+    (tmp_path / "trixie.json").write_text(damage)
+    store = _cloud_schema.Store(str(tmp_path), f"file://{tmp_path}/none")
+    assert not store.has("trixie")
+    with pytest.raises(_cloud_schema.SchemaError, match="cloud-init's schema of trixie is not to be had"):
+        store.load("trixie")

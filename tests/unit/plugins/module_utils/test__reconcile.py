@@ -236,3 +236,65 @@ def test_a_killed_change_that_fails_later_goes_back_to_what_worked(disk):
                 place.run(a="newer\n", activate=refuse)
             assert place.files() == {**OLD, "foreign": "not ours\n"}
             assert place.run(**NEW) == ["a", "b", "c"]
+
+
+# --- a ledger that is lost ---------------------------------------------------------------------------------------------
+
+LOST = {
+    "missing": (None, ""),
+    "empty": (b"", "set.json is empty"),
+    "zeros": (bytes(512), "set.json is empty"),
+    "torn": (b'{"files": {"/a"', "set.json is not valid JSON"),
+    "wrong types": (b'{"files": ["/a"]}', "set.json is not valid: files = "),
+    "a wrong undo": (b'{"undo": {"/a": [1]}}', "set.json is not valid: undo has entries"),
+    "a directory": ("directory", "set.json cannot be read: Is a directory"),
+}
+
+
+def lose(place, what) -> str:
+    """Damage the ledger; what is said of it."""
+    ledger, (content, said) = place.state / "files/set.json", LOST[what]
+    ledger.unlink()
+    if content == "directory":
+        ledger.mkdir()
+    elif content is not None:
+        ledger.write_bytes(content)
+    return said
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_lost_ledger_is_made_anew_and_nothing_is_removed(place, what):
+    place.run(a="1\n", b="2\n")
+    (place.etc / "foreign").write_text("not ours\n")
+    said, activated = lose(place, what), []
+    files = _reconcile.FileSet(str(place.state), "set")
+    assert said in files.lost
+    assert bool(files.lost) == bool(said)
+    # b is no longer desired, and a removal is not proven to be right.
+    assert place.run(a="1\n", activate=lambda: activated.append(1)) == []
+    assert place.files() == {"a": "1\n", "b": "2\n", "foreign": "not ours\n"}
+    assert activated, "a change may have been under way"
+    assert place.remembered() == ["a"]
+    assert _reconcile.FileSet(str(place.state), "set").lost == ""
+    assert len(list(place.state.glob("files/set.json.unusable-*"))) == (what != "missing")
+    # What is as desired was proven to be ours, and goes when it is no longer desired.
+    assert place.run() == ["a"]
+    assert place.files() == {"b": "2\n", "foreign": "not ours\n"}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_with_a_lost_ledger_a_change_that_fails_is_undone(place, what):
+    place.run(a="1\n", b="2\n")
+    lose(place, what)
+    with pytest.raises(_reconcile.ReconcileError, match="The previous configuration is back"):
+        place.run(a="3\n", b="2\n", activate=refuse)
+    assert place.files() == {"a": "1\n", "b": "2\n"}
+    assert place.run(a="3\n", b="2\n") == ["a"]
+    assert sorted(place.remembered()) == ["a", "b"]
+
+
+def test_a_ledger_of_a_newer_release_is_read(place):
+    place.run(a="1\n", b="2\n")
+    ledger = place.state / "files/set.json"
+    ledger.write_text(ledger.read_text().replace("{", '{"colour": "green", ', 1))
+    assert place.run(a="1\n") == ["b"]

@@ -132,9 +132,19 @@ def test_a_writer_that_is_killed_leaves_the_old_or_the_new(path):
 def test_a_link_beside_it_is_not_followed(path, tmp_path):
     (tmp_path / "precious").write_text("precious\n")
     os.symlink(tmp_path / "precious", path + ".new")
-    with pytest.raises(OSError, match=r"kept\.json\.new"):
-        _statefile.write_json(path, {})
+    _statefile.write_json(path, {"name": "a"})
     assert (tmp_path / "precious").read_text() == "precious\n"
+    assert not os.path.islink(path)
+
+
+def test_directories_in_its_place_are_kept_elsewhere(path):
+    for name in (path, path + ".new"):
+        os.mkdir(name)
+        os.mkdir(f"{name}/precious")
+    _statefile.write_json(path, {"name": "a"})
+    assert _statefile.read_as(Kept, path) == Kept("a")
+    assert os.path.isdir(f"{path}.unusable-1/precious")
+    assert os.path.isdir(f"{path}.new.unusable-1/precious")
 
 
 def test_what_is_set_aside_is_kept(path):

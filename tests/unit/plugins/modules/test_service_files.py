@@ -94,3 +94,18 @@ def test_a_service_that_does_not_exist_gets_no_files(files, etc):
     assert result["failed"]
     assert "The previous configuration is back" in result["msg"]
     assert contents(etc) == {"a": "the package's\n"}
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"files": 1}'])
+def test_a_damaged_ledger_stops_nothing_and_is_named(files, etc, tmp_path, damage):
+    files({"a": "1\n", "b": "2\n"})
+    ledger = tmp_path / "state/files/test.json"
+    ledger.write_text(damage)
+    for dry in (True, False):
+        result = files({"a": "3\n"}, dry=dry)
+        assert (result["written"], result["removed"]) == ([f"{etc}/a"], [])
+        [warning] = result["warnings"]
+        assert f"{ledger} is " in str(warning)
+        assert "no longer desired" in str(warning)
+    assert contents(etc) == {"a": "3\n", "b": "2\n"}
+    assert "warnings" not in files({"a": "3\n"})
