@@ -19,7 +19,7 @@ IDENTITIES = ((0, 0), (1000, 42))
 #: What a mount is tried with, beside the exports.
 PATHS = (
     *("/", "/srv", "/srv/", "/srv/nfs", "/srv/netboot", "/srv/netboot/roots", "/srv/netboot/images", "/srv/netboot/common/.."),
-    *("/srv/nfs/node1/..", "/srv/nfs/node1/../node2", "/srv/nfs/node1/up", "/srv/nfs/node1/away", "/srv/nfs/node1/etc/../../node2"),
+    *("/srv/nfs/node1/..", "/srv/nfs/node1/../node2", "/srv/nfs/node1/etc/../../node2"),
     *("/srv/netboot/roots/node2", "/srv/netboot/roots/node2/disk", "/srv/netboot/common/../roots", "/srv/secrets", "/etc", "/var/lib"),
 )
 #: Links that a node lays in its root, should a server follow them.
@@ -29,7 +29,8 @@ WAYS = (
     *("", "/node2", "/node2/etc", f"/node2/{CANARY}", "/nfs/node2", "/srv", "/srv/secrets", "/srv/secrets/root", "/secrets/root"),
     *("/secrets/shadow", "/srv/secrets/shadow", "/etc/shadow", "/srv/nfs/node2", "/netboot", "/netboot/roots/node2", "/netboot/images"),
     *(f"/{CANARY}", f"/{CANARY}/authorized_keys", f"/srv/{CANARY}/authorized_keys", "/netboot/roots/node2/root.json"),
-    *("/netboot/roots/node2/disk", "/netboot/roots/node2/disk/upper", "/roots/node2/root.json", "/proc", "/dev", "/run"),
+    *(f"/netboot/roots/node2/disk{below}" for below in ("", "/upper", "/upper/etc")),
+    *("/roots/node2/root.json", "/roots/node2/disk/upper/etc", "/proc", "/proc/self/fd", "/dev", "/run"),
 )
 
 
@@ -50,12 +51,13 @@ class Attack:
         self._faces = [Client(self.server, self.source, *identity) for identity in IDENTITIES]
         self._names = {aim.path.rsplit("/", 1)[1] for aim in self.targets if CANARY in aim.path}
         own = [handle for path in self.exports for handle in handles(self._faces[0], path)]
-        for path in (*PATHS, *foreign):
+        for path in self.exports:
+            self._leave(path)
+        up = [f"{path}/{way}{aim}" for path in self.exports for way in ("..", *LINKS) for aim in ("", "/srv", "/srv/nfs/node2", "/node2")]
+        for path in (*PATHS, *foreign, *up):
             for ask in (self._faces[0].mount, self._faces[0].walk4):
                 with contextlib.suppress(Refused):
                     self._probe(f"{path} mounted", ask(path))
-        for path in self.exports:
-            self._leave(path)
         for words, handle in forged(own, others, self.targets):
             self._probe(words, handle)
         for face in self._faces:

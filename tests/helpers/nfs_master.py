@@ -57,6 +57,40 @@ def old() -> list:
     return [f"{OLD}/{name}" for name in ("overlay", "copy", "common")]
 
 
+def roots() -> list:
+    """TEMPORARY"""
+    from ansible_collections.bootyard.netboot.plugins.module_utils import _volumes as v
+    gen = "/srv/netboot/images/tiny/0001-x"
+    os.makedirs("/tmp/tiny/etc"); os.makedirs("/tmp/tiny/usr/bin"); os.makedirs(gen)
+    open("/tmp/tiny/etc/motd", "w").write("hello\n")
+    subprocess.run(["mksquashfs", "/tmp/tiny", f"{gen}/root.squashfs", "-quiet", "-no-progress"], check=True)
+    v.attach([v.pack(f"{gen}/root.squashfs", f"{gen}/root")])
+    os.makedirs("/srv/nfs")
+    v.make("/srv/netboot/nfs.ext4", 32 << 20)
+    v.attach([v.disk("/srv/netboot/nfs.ext4", "/srv/nfs")])
+    os.chmod("/srv/nfs", 0o700)
+    for node in ("node1", "node2", "node3"):
+        home = f"/srv/netboot/roots/{node}"
+        os.makedirs(home)
+        open(f"{home}/root.json", "w").write(f'{{"node": "{node}"}}')
+        v.make(f"{home}/root.ext4", 32 << 20)
+        if node == "node3":
+            v.attach([v.disk(f"{home}/root.ext4", f"/srv/nfs/{node}")])
+            os.makedirs(f"/srv/nfs/{node}/etc")
+        else:
+            v.attach([v.disk(f"{home}/root.ext4", f"{home}/disk")])
+            for d in ("upper", "work"): os.mkdir(f"{home}/disk/{d}")
+            v.attach([v.overlay(f"{gen}/root", f"{home}/disk", f"/srv/nfs/{node}")])
+        open(f"/srv/nfs/{node}/etc/shadow", "w").write(f"{CANARY} {node}\n" if node != "node1" else "mine")
+        os.chmod(f"/srv/nfs/{node}/etc/shadow", 0o600)
+        open(f"/srv/nfs/{node}/etc/{CANARY if node != 'node1' else 'mine'}", "w").write(CANARY if node != "node1" else "mine")
+    for name, path in (("common.ext4", "/srv/netboot/common"), ("shared.ext4", "/srv/shared")):
+        v.make(f"/srv/netboot/{name}", 32 << 20)
+        v.attach([v.disk(f"/srv/netboot/{name}", path)])
+    open("/srv/netboot/common/hosts", "w").write("127.0.0.1 localhost\n")
+    return [f"/srv/nfs/node{i}" for i in (1,2,3)] + ["/srv/netboot/common", "/srv/shared"]
+
+
 def facts() -> list:
     """Inodes, generations and file systems of all that nobody may have."""
     paths = [path for path, *_rest in SECRETS] + [path for path in FOUND if os.path.lexists(path)]
@@ -114,10 +148,15 @@ def _digest(path: str) -> str:
 def state() -> dict:
     """Content and permissions of every secret, and whatever an attack dropped somewhere."""
     dropped = subprocess.run(["find", "/srv", "-name", f"{DROPPED}*"], capture_output=True, text=True, check=False)
-    kept = {path: [_digest(path), oct(os.stat(path).st_mode), os.stat(path).st_uid] for path, *_rest in SECRETS}
-    for directory in ("/srv", "/srv/secrets", "/srv/netboot"):
-        kept[directory] = ["", oct(os.stat(directory).st_mode), os.stat(directory).st_uid]
-    return {"kept": kept, "dropped": sorted(dropped.stdout.split())}
+    paths = [path for path, *_rest in SECRETS] + ["/srv", "/srv/secrets", "/srv/netboot"]
+    return {"kept": {path: _looks(path) for path in paths}, "dropped": sorted(dropped.stdout.split())}
+
+
+def _looks(path: str) -> list:
+    if not os.path.lexists(path):
+        return ["gone"]
+    status = os.stat(path)
+    return [_digest(path), oct(status.st_mode), status.st_uid]
 
 
 if __name__ == "__main__":
