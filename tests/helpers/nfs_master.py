@@ -27,68 +27,70 @@ OLD = "/srv/old"
 
 
 def secrets() -> None:
-    """Lay out what nobody on the network may have."""
+    """Lay out what nobody on the network may have, as it was before whatever happened to it."""
+    subprocess.run(["find", "/srv", "-depth", "-name", f"{DROPPED}*", "-exec", "rm", "-rf", "{}", "+"], check=False, capture_output=True)
     for path, owner, group, mode in SECRETS:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as stream:
-            stream.write(f"{CANARY} {path}\n")
+        _write(path, f"{CANARY} {path}\n", mode)
         os.chown(path, owner, group)
-        os.chmod(path, mode)
     os.chmod("/srv/secrets", 0o700)
 
 
 def old() -> list:
     """Roots and a shared directory as they were once laid out: on the file system that also holds the secrets."""
     lower = f"{OLD}/lower"
-    for path in ("etc", "usr/bin"):
-        os.makedirs(f"{lower}/{path}", exist_ok=True)
-    with open(f"{lower}/etc/motd", "w") as stream:
-        stream.write("hello\n")
-    os.makedirs(f"{OLD}/common", exist_ok=True)
-    with open(f"{OLD}/common/hosts", "w") as stream:
-        stream.write("127.0.0.1 localhost\n")
-    os.makedirs(f"{OLD}/copy/etc", exist_ok=True)
-    for name in ("upper", "work", "overlay"):
-        os.makedirs(f"{OLD}/{name}", exist_ok=True)
+    for path in ("lower/etc", "common", "copy/etc", "upper", "work", "overlay"):
+        os.makedirs(f"{OLD}/{path}")
+    _write(f"{lower}/etc/motd", "hello\n", 0o644)
+    _write(f"{OLD}/common/hosts", "127.0.0.1 localhost\n", 0o644)
     options = f"lowerdir={lower},upperdir={OLD}/upper,workdir={OLD}/work,index=on,nfs_export=on"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, f"{OLD}/overlay"], check=True)
-    with open(f"{OLD}/overlay/etc/upper", "w") as stream:
-        stream.write("own\n")
+    _write(f"{OLD}/overlay/etc/upper", "own\n", 0o644)
     return [f"{OLD}/{name}" for name in ("overlay", "copy", "common")]
 
 
-def roots() -> list:
-    """TEMPORARY"""
-    from ansible_collections.bootyard.netboot.plugins.module_utils import _volumes as v
-    gen = "/srv/netboot/images/tiny/0001-x"
-    os.makedirs("/tmp/tiny/etc"); os.makedirs("/tmp/tiny/usr/bin"); os.makedirs(gen)
-    open("/tmp/tiny/etc/motd", "w").write("hello\n")
-    subprocess.run(["mksquashfs", "/tmp/tiny", f"{gen}/root.squashfs", "-quiet", "-no-progress"], check=True)
-    v.attach([v.pack(f"{gen}/root.squashfs", f"{gen}/root")])
-    os.makedirs("/srv/nfs")
-    v.make("/srv/netboot/nfs.ext4", 32 << 20)
-    v.attach([v.disk("/srv/netboot/nfs.ext4", "/srv/nfs")])
-    os.chmod("/srv/nfs", 0o700)
-    for node in ("node1", "node2", "node3"):
-        home = f"/srv/netboot/roots/{node}"
-        os.makedirs(home)
-        open(f"{home}/root.json", "w").write(f'{{"node": "{node}"}}')
-        v.make(f"{home}/root.ext4", 32 << 20)
-        if node == "node3":
-            v.attach([v.disk(f"{home}/root.ext4", f"/srv/nfs/{node}")])
-            os.makedirs(f"/srv/nfs/{node}/etc")
-        else:
-            v.attach([v.disk(f"{home}/root.ext4", f"{home}/disk")])
-            for d in ("upper", "work"): os.mkdir(f"{home}/disk/{d}")
-            v.attach([v.overlay(f"{gen}/root", f"{home}/disk", f"/srv/nfs/{node}")])
-        open(f"/srv/nfs/{node}/etc/shadow", "w").write(f"{CANARY} {node}\n" if node != "node1" else "mine")
-        os.chmod(f"/srv/nfs/{node}/etc/shadow", 0o600)
-        open(f"/srv/nfs/{node}/etc/{CANARY if node != 'node1' else 'mine'}", "w").write(CANARY if node != "node1" else "mine")
-    for name, path in (("common.ext4", "/srv/netboot/common"), ("shared.ext4", "/srv/shared")):
-        v.make(f"/srv/netboot/{name}", 32 << 20)
-        v.attach([v.disk(f"/srv/netboot/{name}", path)])
-    open("/srv/netboot/common/hosts", "w").write("127.0.0.1 localhost\n")
-    return [f"/srv/nfs/node{i}" for i in (1,2,3)] + ["/srv/netboot/common", "/srv/shared"]
+def roots() -> dict:
+    """Roots of two nodes as overlays and of one as a copy, what all nodes read, and a shared directory as an operator makes it."""
+    from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _records, _roots, _volumes
+
+    layout, records = _records.Layout(), {}
+    _image(os.path.join(layout.images, "tiny/0001-x"))
+    for strategy, nodes in (("overlay", ("node1", "node2")), ("copy", ("node3",))):
+        wanted = {node: _wanted(_personal, _roots, node) for node in nodes}
+        todo = _roots.plan(layout, records, {}, wanted, _personal.Settings(), prune=False)
+        _roots.apply(layout, todo, records, wanted, _personal.Settings(), strategy)
+        assert not todo.faults, todo.faults
+    for node in ("node2", "node3"):
+        _write(f"{layout.exports}/{node}/etc/{CANARY}", f"{CANARY} of {node}\n", 0o600)
+    common = layout.base[-1].target
+    _write(f"{common}/hosts", "127.0.0.1 localhost\n", 0o644)
+    _volumes.make("/srv/shared.ext4", 32 << 20)
+    _volumes.attach([_volumes.disk("/srv/shared.ext4", "/srv/shared")])
+    _write("/srv/shared/hello", "hello\n", 0o644)
+    os.chmod("/srv/shared", 0o1777)
+    found = {name: {"path": record.path, "export_id": record.export_id} for name, record in records.items()}
+    return {"roots": found, "common": common, "shared": "/srv/shared"}
+
+
+def _image(generation: str) -> None:
+    for path in ("etc/ssh", "usr/bin", "root"):
+        os.makedirs(f"/tmp/tiny/{path}")
+    for name in ("passwd", "group", "shadow"):
+        _write(f"/tmp/tiny/etc/{name}", "root:x:0:0:root:/root:/bin/sh\n", 0o644)
+    os.makedirs(generation)
+    subprocess.run(["mksquashfs", "/tmp/tiny", f"{generation}/root.squashfs", "-quiet", "-no-progress"], check=True, stdout=sys.stderr)
+    _write(f"{generation}/manifest.json", json.dumps({"bytes": 1 << 20, "generation": "0001-x", "digest": "x"}), 0o644)
+
+
+def _wanted(_personal, _roots, node: str) -> object:
+    identity = _personal.Identity(node, f"10.0.33.1{node[-1]}", (f"52:54:00:00:00:0{node[-1]}",), "10.0.33.1", "127.0.0.1 localhost\n")
+    return _roots.Wanted(identity, "tiny", "0001-x", 128 << 20)
+
+
+def _write(path: str, text: str, mode: int) -> None:
+    with open(path, "w") as stream:
+        stream.write(text)
+    os.chmod(path, mode)
 
 
 def facts() -> list:
