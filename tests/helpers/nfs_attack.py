@@ -51,6 +51,9 @@ class Attack:
         self._faces = [Client(self.server, self.source, *identity) for identity in IDENTITIES]
         self._names = {aim.path.rsplit("/", 1)[1] for aim in self.targets if CANARY in aim.path}
         own = [handle for path in self.exports for handle in handles(self._faces[0], path)]
+        for path in ("/", "/srv", "/srv/nfs"):  # of version 4's tree that leads to the exports
+            with contextlib.suppress(Refused):
+                own.append(self._faces[0].walk4(path))
         for path in self.exports:
             self._leave(path)
         up = [f"{path}/{way}{aim}" for path in self.exports for way in ("..", *LINKS) for aim in ("", "/srv", "/srv/nfs/node2", "/node2")]

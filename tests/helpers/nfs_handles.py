@@ -6,6 +6,7 @@ of the machine.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import struct
 from collections.abc import Iterable, Iterator
@@ -93,13 +94,20 @@ class Target:
 
 def forged(own: Iterable[bytes], others: Iterable[bytes], targets: Iterable[Target]) -> Iterator[tuple[str, bytes]]:
     """Handles that nobody was given, each with words for it, made of those that the attacker has, those that others have, and guesses."""
-    mine, theirs, aims = [*map(Handle.parse, own)], [*map(Handle.parse, others)], [*targets]
+    mine, theirs, aims = [*_parsed(own)], [*_parsed(others)], [*targets]
     seen = set()
     for words, handle in (*_replaced(mine, aims), *_crossed(mine, theirs), *_doors(mine, aims)):
         data = handle.encode()
         if data not in seen and len(data) <= 64:
             seen.add(data)
             yield words, data
+
+
+def _parsed(handles: Iterable[bytes]) -> Iterator[Handle]:
+    """Those of files; Ganesha's tree that leads to the exports has none."""
+    for handle in handles:
+        with contextlib.suppress(ValueError):
+            yield Handle.parse(handle)
 
 
 def _bodies(aim: Target) -> Iterator[tuple[str, int, bytes]]:

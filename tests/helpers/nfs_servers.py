@@ -33,10 +33,10 @@ KERNEL_PACKAGES = (
     *("python3", "squashfs-tools"),
 )
 _MODULES = "virtio_pci virtio_blk virtio_net squashfs overlay ext4 loop nfsd"
-#: The machine's first process: its file system is packed, so what it writes goes to memory.
+#: The machine's first process: its file system is packed, so what it writes goes to memory. Version 4 has to export even that.
 _INIT = """#!/bin/busybox sh
 mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work,index=on,nfs_export=on /mnt/root
 mkdir -p /mnt/root/work && mount -o ro /dev/vdb /mnt/root/work
 exec chroot /mnt/root sh /work/init
 """
@@ -221,9 +221,10 @@ def _bring_code(root: Path) -> None:
 def _packed(tree: Path) -> Path:
     """The machine's file system in one file, made once."""
     target = tree.with_suffix(".squashfs")
-    if not target.exists() or target.stat().st_mtime < (tree / ".packages").stat().st_mtime:
-        (tree / "init").write_text(_INIT)
-        (tree / "init").chmod(0o755)
+    init = tree / "init"
+    if not target.exists() or init.read_text() != _INIT:
+        init.write_text(_INIT)
+        init.chmod(0o755)
         new = target.with_suffix(".new")
         command = ["mksquashfs", tree, new, "-noappend", "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]
         subprocess.run([*command, "-wildcards", "-e", "boot/*", "var/cache/*", "usr/share/man/*"], check=True)
