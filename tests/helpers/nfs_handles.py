@@ -65,7 +65,9 @@ class Handle:
     def encode(self) -> bytes:
         if self.server == _KERNEL:
             return bytes([_KERNEL, 0, self.fsid_type, self.kind]) + self.fsid + self.fid
-        body = bytes([self.fsid_type | 0x40]) + self.fsid + bytes([self.kind]) + self.fid
+        # Ganesha has handles of whole file systems, too, which are for itself.
+        rest = bytes([self.kind]) + self.fid if self.kind else b""
+        body = bytes([self.fsid_type | (0x40 if rest else 0x20)]) + self.fsid + rest
         found = bytes([_GANESHA]) + self.export + bytes([len(body)]) + body
         return found + bytes(-len(found) % 4)
 
@@ -144,6 +146,7 @@ def _crossed(mine: list[Handle], theirs: list[Handle]) -> Iterator[tuple[str, Ha
             yield "another's file system through the own export", dataclasses.replace(other, export=handle.export)
             yield "another's export with the own file system", dataclasses.replace(handle, export=other.export)
             yield "another's door with the own file", dataclasses.replace(other, kind=handle.kind, fid=handle.fid)
+            yield "another's file system as a whole", dataclasses.replace(other, export=handle.export, kind=0, fid=b"")
 
 
 def _doors(mine: list[Handle], aims: list[Target]) -> Iterator[tuple[str, Handle]]:
@@ -170,7 +173,7 @@ def _doors(mine: list[Handle], aims: list[Target]) -> Iterator[tuple[str, Handle
                 (5, struct.pack("=II", major, minor)),
             ],
         }[server]
-        bodies = [(aim.kind, aim.fid), (INODE, struct.pack("=II", 2, 0)), *([(0, b"")] if server == _KERNEL else [])]
+        bodies = [(aim.kind, aim.fid), (INODE, struct.pack("=II", 2, 0)), (0, b"")]
         for export in {handle.export for handle in mine}:
             for fsid_type, fsid in names:
                 for kind, fid in bodies:

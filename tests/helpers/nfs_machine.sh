@@ -4,6 +4,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
+touch /etc/exports
 mount /dev/vdc /srv
 cp -a /work/opt/. /opt/
 ip link set lo up

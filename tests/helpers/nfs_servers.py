@@ -74,6 +74,10 @@ class Master:
         """Export this and nothing else."""
         raise NotImplementedError
 
+    def stop(self) -> None:
+        """Export nothing, and have nothing open."""
+        raise NotImplementedError
+
     def tell(self, *words: str) -> dict[str, Any]:
         """What the master does and knows, by the words of nfs_master.py."""
         return json.loads(self.sh(f"PYTHONPATH=/opt python3 /opt/nfs_master.py {' '.join(words)}"))
@@ -130,13 +134,16 @@ class Ganesha(Master):
         items = list(items)
         for path, text in _nfs.ganesha_files(items).items():
             self.write(path, text)
-        self.machine.stop()
+        self.stop()
         self.machine.start("rpcbind", "-f", "-w")
         unit = rendered("etc/systemd/system/names.conf.j2", __nfs_root_names=_GUARD)
         [preload] = [line.removeprefix("Environment=") for line in unit.splitlines() if line.startswith("Environment=")]
         environment = ["env", preload] if guarded else []
         self.machine.start(*environment, "ganesha.nfsd", "-F", "-L", "STDERR", "-f", "/etc/ganesha/ganesha.conf")
         self.wait(items)
+
+    def stop(self) -> None:
+        self.machine.stop()
 
 
 class Kernel(Master):
@@ -163,7 +170,9 @@ class Kernel(Master):
         plug = "ip address flush dev eth1; ip link add br0 type bridge; ip link set eth1 master br0; ip tuntap add tap0 mode tap"
         plugged = machine.run("sh", "-euc", f"{plug}; ip link set tap0 master br0; ip link set tap0 up; ip link set br0 up")
         assert not plugged.returncode, plugged.stderr
-        drives = [f"-drive file=/run/vm/{name},if=virtio,format=raw{',readonly=on' if name != 'srv' else ''}" for name in ("root", "work", "srv")]
+        drives = [
+            f"-drive file=/run/vm/{name},if=virtio,format=raw{',readonly=on' if name != 'srv' else ''}" for name in ("root", "work", "srv")
+        ]
         command = (
             "qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 768 -smp 2 -nographic -no-reboot -nodefaults -serial stdio"
             f" -kernel /run/vm/vmlinuz -initrd /run/vm/initrd.img {' '.join(drives)}"
@@ -192,11 +201,17 @@ class Kernel(Master):
 
     def serve(self, items: Iterable[_nfs.Export]) -> None:
         items = list(items)
-        self.sh("rm -f /etc/exports.d/*")
-        for path, text in {**_nfs.kernel_files(items), "/etc/nfs.conf.d/bootyard.conf": rendered("etc/nfs.conf.d/bootyard.conf.j2")}.items():
+        self.stop()
+        for path, text in {
+            **_nfs.kernel_files(items),
+            "/etc/nfs.conf.d/bootyard.conf": rendered("etc/nfs.conf.d/bootyard.conf.j2"),
+        }.items():
             self.write(path, text)
         self.sh("sh -eu /work/serve")
         self.wait(items)
+
+    def stop(self) -> None:
+        self.sh("rm -f /etc/exports.d/*; exportfs -ra; exportfs -f")
 
 
 SERVERS = {server.name: server for server in (Ganesha, Kernel)}
