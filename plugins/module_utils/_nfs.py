@@ -70,6 +70,7 @@ def _kernel(item: Export) -> str:
             "no_root_squash" if item.trust_root else "root_squash",
             "sync",
             "no_subtree_check",
+            "mountpoint",  # Never the directory below a file system that is not mounted.
             f"fsid={uuid.uuid5(_FSID, item.path)}",
         ]
     )

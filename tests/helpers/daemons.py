@@ -20,23 +20,26 @@ from pathlib import Path
 from documents import ROOT
 from isolation import NEW_MOUNTS, NEW_NETWORK, in_child, unshare
 
-PACKAGES = ("cloud-init", "dnsmasq-base", "isc-dhcp-server", "kea-admin", "kea-dhcp4-server", "nginx-light", "tftpd-hpa", "wrk")
+PACKAGES = (
+    *("cloud-init", "dnsmasq-base", "e2fsprogs", "isc-dhcp-server", "kea-admin", "kea-dhcp4-server", "nfs-ganesha", "nfs-ganesha-vfs"),
+    *("nginx-light", "openssh-client", "qemu-system-x86", "rpcbind", "squashfs-tools", "tcc", "tftpd-hpa", "wrk"),
+)
 #: The first 24 bits of each cable's network: the machine is .1, who asks is .250.
 CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}
 
 
-def unpacked(suite: str) -> Path:
-    """A directory with that Debian and the daemons, made once and never written to again."""
-    tree, said = ROOT / f"build/daemons-{suite}", " ".join(PACKAGES)
+def unpacked(suite: str, name: str = "daemons", packages: tuple[str, ...] = PACKAGES, hooks: tuple[str, ...] = ()) -> Path:
+    """A directory with that Debian and the packages, made once and never written to again."""
+    tree, said = ROOT / f"build/{name}-{suite}", " ".join((*packages, *hooks))
     tree.parent.mkdir(exist_ok=True)
-    with (tree.parent / f"daemons-{suite}.lock").open("w") as lock:
+    with (tree.parent / f"{name}-{suite}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = tree / ".packages"
         if not stamp.exists() or stamp.read_text() != said:
             shutil.rmtree(tree, ignore_errors=True)
             apt = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Origin: Debian", "Label: Debian"]
             mirror = subprocess.run(apt, check=True, capture_output=True, text=True).stdout.split()[0]
-            options = ["--quiet", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(PACKAGES)}"]
+            options = ["--quiet", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(packages)}", *hooks]
             subprocess.run(["mmdebstrap", *options, suite, tree, mirror], check=True)
             stamp.write_text(said)
     return tree

@@ -14,7 +14,7 @@ def test_a_root_is_exported_to_its_node_alone(fleet, roots):
     assert sorted(files) == ["/etc/exports.d/bootyard-node1.exports", "/etc/exports.d/bootyard-node2.exports"]
     [(path, client, options)] = re.findall(r"^(\S+) (\S+)\((\S+)\)\n", files["/etc/exports.d/bootyard-node1.exports"])
     assert (path, client) == ("/srv/nfs/node1", "10.0.33.11")
-    assert {"rw", "no_root_squash", "no_subtree_check", "sync"} <= set(options.split(","))
+    assert {"rw", "no_root_squash", "no_subtree_check", "sync", "mountpoint"} <= set(options.split(","))
 
 
 def test_file_system_ids_differ_and_stay(fleet, roots):
