@@ -39,7 +39,7 @@ options:
     type: int
     default: 12
   absent:
-    description: Nodes to treat as C(netboot_state=absent).
+    description: Nodes to treat as C(netboot_state=absent). One that is not among the nodes is a fault.
     type: list
     elements: str
     default: []

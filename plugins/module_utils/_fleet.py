@@ -416,7 +416,7 @@ def parse(
     C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
     C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
     None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
-    Nodes in C(absent) are treated as C(netboot_state=absent). C(release) is the master's Debian. C(now), in seconds since
+    Nodes in C(absent), which must be among them, are treated as C(netboot_state=absent). C(release) is the master's Debian. C(now), in seconds since
     1970, decides until when links to configurations live.
 
     Raises C(FleetError) with every fault of the whole inventory.

@@ -84,7 +84,7 @@ def vanished(
     C(most) per cent of them (one may always go), and when any vanish from a C(partial) run. C(named) are nodes that an
     operator wants removed, which are allowed; C(RunError) says of which that makes no sense.
     """
-    wanted, allowed, named = set(wanted), set(allowed), names_in(named)
+    wanted, allowed, named = set(wanted), set(names_in(list(allowed))), names_in(list(named))
     _check_named(named, set(state.nodes) | allowed, wanted)
     allowed.update(named)
     gone = sorted(set(state.nodes) - wanted)
@@ -135,7 +135,7 @@ def begin(
     that dies half way leaves nothing unaccounted for.
     """
     _statefile.private_directory(directory)
-    wanted, named = set(wanted), list(named)
+    wanted = set(wanted)
     deadline = time.monotonic() + timeout
     while True:
         with _locked(directory, max(0.0, deadline - time.monotonic())):

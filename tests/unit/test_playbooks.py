@@ -64,6 +64,7 @@ def asked(tmp_path):
 
 REFUSED = {
     "remove nobody": (["playbooks/remove.yml"], "No node is named. Expected for example: ansible-playbook playbooks/remove.yml"),
+    "remove commas": (["playbooks/remove.yml", "--extra-vars={node: [',', '']}"], "No node is named"),
     "remove a list with typos": (["playbooks/remove.yml", "--extra-vars=node=node3,node33,x"], "node33 is unknown (did you mean node3"),
     "remove a present node as YAML": (["playbooks/remove.yml", "--extra-vars={node: [node1, node2]}"], "still wants node1, node2 served"),
     "an absent typo": (["site.yml", "--extra-vars={netboot_absent: [node22]}"], "is not a node of the inventory; did you mean node2?"),

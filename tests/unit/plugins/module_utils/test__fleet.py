@@ -371,6 +371,11 @@ def test_absent_nodes_clash_with_nobody(inventory):
     assert [node.name for node in made.parse(absent=["node1"]).present] == []
 
 
+def test_a_node_that_is_to_be_absent_is_in_the_inventory(inventory):
+    with pytest.raises(_fleet.FleetError, match=r"netboot_absent = 'node22': is not a node of the inventory; did you mean node2\?"):
+        inventory().node("node1").node("node2", netboot_mac="525400000002", netboot_ip="10.0.33.12").parse(absent=["node1", "node22"])
+
+
 def test_names_are_unique_whatever_their_case(inventory):
     assert inventory().node("node1").node("Node1").faults() == [("node1", "inventory_hostname", "node1")]
 

@@ -461,6 +461,11 @@ def test_named_nodes_leave_however_many_they_are(home):
     assert remove(home, *NODES[5:], left=NODES[:5]) == sorted(NODES[5:])
 
 
+def test_allowed_names_may_have_commas_between_them(home):
+    whole_run(home)
+    assert begin(home, NODES[3:], allowed=["node0, node1", "node2"], most=0)[1] == ["node0", "node1", "node2"]
+
+
 def test_a_node_that_is_absent_and_gone_already_is_no_fault(home):
     whole_run(home)
     assert remove(home, "node99", allowed=["node99"]) == []
