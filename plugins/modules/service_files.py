@@ -137,6 +137,18 @@ options:
             description: Text that must be in the answer.
             type: str
             default: ''
+      nftables:
+        description: A table of nftables that must be loaded. Where it is not, O(service) loads it again, even though no file changed.
+        type: dict
+        suboptions:
+          table:
+            description: Family and name of the table, such as V(ip bootyard).
+            type: str
+            required: true
+          text:
+            description: Text that must be in the list of its rules.
+            type: str
+            required: true
 attributes:
   check_mode:
     description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
@@ -245,6 +257,7 @@ PROBES = {
     "nfs": _options(address=("str", None), count=("int", None)),
     "ganesha": _options(count=("int", None)),
     "http": _options(url=("str", None), body=("str", "")),
+    "nftables": _options(table=("str", None), text=("str", None)),
 }
 
 
@@ -254,8 +267,9 @@ def reconcile(options, dry):
     file_set = _reconcile.FileSet(options["state_dir"], options["name"])
     changes = file_set.plan(files, mode, options["prune"])
     idle = bool(service) and not _services.is_running(service)
+    lost = bool(service) and not idle and _services.is_lost(questions(options))
     former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
-    activated = bool(service) and (bool(changes) or file_set.pending or idle or bool(former))
+    activated = bool(service) and (bool(changes) or file_set.pending or idle or lost or bool(former))
     if not dry and (changes or activated or file_set.pending):
         how = "restart" if any(change.path in options["restart_for"] for change in changes) else options["reload"]
         new = idle or bool(former)
@@ -271,6 +285,11 @@ def reconcile(options, dry):
     }
 
 
+def questions(options):
+    """The probes that are asked for."""
+    return {kind: probe for kind, probe in options["probe"].items() if probe}
+
+
 def is_ours(state_dir, name):
     """Whether a set of files was written by this module."""
     return bool(_reconcile.FileSet(state_dir, name).ledger.files)
@@ -282,7 +301,7 @@ def activate(options, how, new, former):
         for unit in former:
             _services.stop(unit)
         _services.activate(options["service"], how)
-        _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+        _services.probe(questions(options))
     except Exception:
         # Now, as its unit may be among the files that will be taken back.
         if new:
