@@ -22,6 +22,7 @@ MAPS = "/etc/nginx/conf.d/bootyard-cloud.conf"
 LOCATION = "/etc/nginx/snippets/bootyard-cloud.conf"
 #: Asked for this, the server says which configuration it runs.
 WITNESS = "/cloud/.bootyard"
+_ZONE = "bootyard_cloud_address"
 
 _MAPS = """\
 # Written by bootyard.netboot, changes are lost.
@@ -56,7 +57,7 @@ map $uri $bootyard_cloud_any_file {{
     default config;
     "~/(?<other>meta-data|vendor-data|network-config)$" $other;
 }}
-{links}
+{links}{zone}
 log_format bootyard_cloud escape=json
     '{{"time": "$time_iso8601", "address": "$realip_remote_addr", "node": "$bootyard_cloud_node", "override": "$arg_override_ipv4", '
     '"method": "$request_method", "uri": "$request_uri", "status": $status, "bytes": $body_bytes_sent, "agent": "$http_user_agent"}}';
@@ -108,7 +109,7 @@ _SERVER = """
 server {{
 {listen}    server_name _;
     server_tokens off;
-    gzip off;
+{guarded}    gzip off;
 
 {locations}}}
 """
@@ -138,13 +139,15 @@ def files(
         nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.configured),
         seal=_nginx.SEAL if secret else "",
         links=_nginx.links("cloud") if secret else "",
+        zone=_nginx.zone(_ZONE),
     )
     sealed = _nginx.sealed("cloud", secret) if secret else ""
     known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", checks=sealed + _NAMED)
     anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", checks="")
     listens = "".join(f"    listen {address};\n" for address in listen)
     # It would answer whoever has the address, which is what links are there to prevent.
-    server = _SERVER.format(listen=listens, locations=textwrap.indent(anywhere, "    ")) if listens and not secret else ""
+    locations = textwrap.indent(anywhere, "    ")
+    server = _SERVER.format(listen=listens, guarded=_nginx.guarded(_ZONE), locations=locations) if listens and not secret else ""
     more = _install_nginx.files(fleet, installs, secret)
     witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}{more}".encode()).hexdigest())
     return {MAPS: maps + server, LOCATION: known + witness, **more}

@@ -6,7 +6,9 @@
 
 What comes with a node's address from another card, or through another interface, is dropped before any service or route sees it, and so
 is ARP that says the like: the master never sends what is a node's to another card. Machines that have no address yet, and those of the
-pool, are not concerned. Tables of our own are replaced as one, so no packet meets half a set of rules, and no other table is touched.
+pool, are not concerned. How fast one address may begin connections is limited, so that it cannot take all that a service has.
+
+Tables of our own are replaced as one, so no packet meets half a set of rules, and no other table is touched.
 """
 
 from __future__ import annotations
@@ -15,6 +17,10 @@ import hashlib
 from collections.abc import Collection
 
 from ._fleet import Fleet
+
+#: New TCP connections to the master that one address may begin in a second, and at once. What a service keeps open for somebody who does not
+#: go on is this, times the service's patience.
+RATE, BURST = 50, 250
 
 #: The name of the tables, one of the family ip and one of the family arp.
 TABLE = "bootyard_pairs"
@@ -41,11 +47,21 @@ _SETS = """\
 _TABLES = """\
 table ip {table} {{
     comment "{digest}"
-{sets}    chain prerouting {{
+{sets}    set callers {{
+        type ipv4_addr
+        size 65535
+        flags dynamic, timeout
+        timeout 1m
+    }}
+    chain prerouting {{
         type filter hook prerouting priority raw
         iifname . ether saddr . ip saddr @pairs accept
         ip saddr @addresses limit rate 1/second log prefix "bootyard: not this node's card: "
         ip saddr @addresses counter drop
+    }}
+    chain calls {{
+        type filter hook prerouting priority raw + 1
+        ip daddr $masters tcp flags & (syn | ack) == syn update @callers {{ ip saddr limit rate over {rate}/second burst {burst} packets }} counter drop
     }}
 }}
 table arp {table} {{
@@ -61,7 +77,7 @@ table arp {table} {{
 def rules(fleet: Fleet, networks: Collection[str]) -> str:
     """A file for nft that binds the nodes of C(networks), and replaces what an earlier one bound. Without nodes it only does the latter."""
     body = _body(fleet, networks)
-    return _HEAD + body + _TABLES.format(table=TABLE, digest=_digest(body), sets=_SETS) if body else _HEAD
+    return _HEAD + body + _TABLES.format(table=TABLE, digest=_digest(body), sets=_SETS, rate=RATE, burst=BURST) if body else _HEAD
 
 
 def probe(fleet: Fleet, networks: Collection[str]) -> dict[str, dict[str, str]]:
@@ -80,8 +96,9 @@ def _body(fleet: Fleet, networks: Collection[str]) -> str:
         return ""
     addresses = ",\n".join(f"    {node.ip}" for node in nodes)
     pairs = ",\n".join(f'    "{fleet.networks[node.network].interface}" . {mac} . {node.ip}' for node in nodes for mac in node.macs)
-    return f"define addresses = {{\n{addresses}\n}}\ndefine pairs = {{\n{pairs}\n}}\n"
+    masters = ", ".join(fleet.networks[name].address for name in dict.fromkeys(node.network for node in nodes))
+    return f"define masters = {{ {masters} }}\ndefine addresses = {{\n{addresses}\n}}\ndefine pairs = {{\n{pairs}\n}}\n"
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(f"{text}{_TABLES}{_SETS}".encode()).hexdigest()
+    return hashlib.sha256(f"{text}{_TABLES}{_SETS}{RATE}{BURST}".encode()).hexdigest()

@@ -203,3 +203,22 @@ def test_ten_thousand_nodes(served, node):
     load(served, _pairs.rules(fleet, ["lab"]))
     assert time.monotonic() - begun < 10
     assert eventually(10, lambda: read(node) == SECRET)
+
+
+def test_one_machine_does_not_begin_all_connections(served):
+    """A thousand at once: what is above its share is dropped, and the next machine's are not."""
+    load(served, _pairs.rules(make_fleet(), ["lab"]))
+    script = f"""
+import errno, socket, time
+made = [socket.socket() for _one in range(1000)]
+for one in made:
+    one.setblocking(False)
+    one.connect_ex(("{MASTER}", 80))
+time.sleep(0.5)
+print(sum(one.connect_ex(("{MASTER}", 80)) in (0, errno.EISCONN) for one in made))
+"""
+    with plugged(GUEST, POOL) as guest, plugged(CARD, NODE) as run:
+        assert read(run) == SECRET
+        begun = int(guest("python3", "-c", script).stdout)
+        assert _pairs.BURST <= begun <= _pairs.BURST + 2 * _pairs.RATE
+        assert read(run) == SECRET
