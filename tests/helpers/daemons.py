@@ -20,7 +20,18 @@ from pathlib import Path
 from documents import ROOT
 from isolation import NEW_MOUNTS, NEW_NETWORK, in_child, unshare
 
-PACKAGES = ("cloud-init", "dnsmasq-base", "isc-dhcp-server", "kea-admin", "kea-dhcp4-server", "nftables", "nginx-light", "tftpd-hpa", "wrk")
+PACKAGES = (
+    "cloud-init",
+    "dnsmasq-base",
+    "isc-dhcp-server",
+    "kea-admin",
+    "kea-dhcp4-server",
+    "libnginx-mod-http-js",
+    "nftables",
+    "nginx-light",
+    "tftpd-hpa",
+    "wrk",
+)
 #: The first 24 bits of each cable's network: the machine is .1, who asks is .250.
 CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}
 
