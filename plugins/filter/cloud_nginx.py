@@ -14,7 +14,8 @@ description:
     the server of P(bootyard.netboot.ipxe_http#role).
   - Where no node has a configuration there are none.
   - Where nodes install themselves there are two more, by which they report, and boot their disks from then on.
-positional: directory, listen, override_from, secret, installs
+  - With O(secret) there is one more, a script of njs that makes links for who asks.
+positional: directory, listen, override_from, secret, installs, life
 options:
   _input:
     description: The fleet, from P(bootyard.netboot.fleet#filter).
@@ -42,6 +43,10 @@ options:
     description: Directory with the state of each node's installation, from M(bootyard.netboot.install_states).
     type: path
     default: /srv/installs
+  life:
+    description: Hours that a link lives.
+    type: int
+    default: 2
 """
 
 EXAMPLES = r"""
@@ -61,11 +66,11 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_ngi
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import Fleet
 
 
-def cloud_nginx(fleet, directory, listen, override_from=(), secret="", installs="/srv/installs"):
+def cloud_nginx(fleet, directory, listen, override_from=(), secret="", installs="/srv/installs", life=2):
     """Documented above."""
     fleet = Fleet.from_dict(fleet)
     try:
-        files = _cloud_nginx.files(fleet, directory, listen, override_from, secret, installs)
+        files = _cloud_nginx.files(fleet, directory, listen, override_from, secret, installs, life)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
     return {"files": files, "probe": _cloud_nginx.probe(fleet, files)}

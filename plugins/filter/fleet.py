@@ -61,8 +61,6 @@ _value:
   type: dict
 """
 
-import time
-
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import FleetError, parse
 
@@ -71,7 +69,7 @@ def fleet(hostvars, slaves, master, interfaces=None, interface=None, absent=(), 
     """Documented above."""
     addresses = None if interfaces is None else interface_addresses(interfaces)
     try:
-        return parse(hostvars, slaves, master, addresses, interface or None, absent, int(release), time.time()).to_dict()
+        return parse(hostvars, slaves, master, addresses, interface or None, absent, int(release)).to_dict()
     except FleetError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -16,12 +16,15 @@ import textwrap
 from collections.abc import Iterable, Mapping
 
 from . import _install_nginx, _nginx
-from ._fleet import Fleet
+from ._fleet import LINK, Fleet
 
 MAPS = "/etc/nginx/conf.d/bootyard-cloud.conf"
 LOCATION = "/etc/nginx/snippets/bootyard-cloud.conf"
+#: What makes links, with the secret: nginx's master reads it, and nobody else can.
+MAKER = "/etc/nginx/bootyard-link.js"
 #: Asked for this, the server says which configuration it runs.
 WITNESS = "/cloud/.bootyard"
+_ZONE = "bootyard_cloud_address"
 
 _MAPS = """\
 # Written by bootyard.netboot, changes are lost.
@@ -56,10 +59,39 @@ map $uri $bootyard_cloud_any_file {{
     default config;
     "~/(?<other>meta-data|vendor-data|network-config)$" $other;
 }}
-{links}
+{links}{zone}
 log_format bootyard_cloud escape=json
     '{{"time": "$time_iso8601", "address": "$realip_remote_addr", "node": "$bootyard_cloud_node", "override": "$arg_override_ipv4", '
     '"method": "$request_method", "uri": "$request_uri", "status": $status, "bytes": $body_bytes_sent, "agent": "$http_user_agent"}}';
+"""
+
+#: Of the address that asks, whichever script it asks for; an override gets none.
+_MAKER = """\
+// Written by bootyard.netboot, changes are lost.
+import crypto from 'crypto';
+
+function make(request) {{
+    const node = request.variables.bootyard_cloud_self;
+    if (!node) {{
+        return '{link}';
+    }}
+    const expires = Math.floor(Date.now() / 1000) + {seconds};
+    return `${{expires}}/${{crypto.createHash('md5').update(`${{expires}} ${{node}} {secret}`).digest('base64url')}}`;
+}}
+
+export default {{make}};
+"""
+
+_MADE = """\
+js_import bootyard_link from {maker};
+js_set $bootyard_link bootyard_link.make;
+"""
+
+#: Whatever text has the link's place, a boot script or a configuration.
+_PUT = """\
+sub_filter_types text/plain;
+sub_filter_once off;
+sub_filter "{link}" $bootyard_link;
 """
 
 _NAMED = """\
@@ -108,7 +140,7 @@ _SERVER = """
 server {{
 {listen}    server_name _;
     server_tokens off;
-    gzip off;
+{guarded}    gzip off;
 
 {locations}}}
 """
@@ -121,6 +153,7 @@ def files(
     override_from: Iterable[str] = (),
     secret: str = "",
     installs: str = "/srv/installs",
+    life: int = 2,
 ) -> dict[str, str]:
     """The configuration's files by path.
 
@@ -128,7 +161,8 @@ def files(
 
     C(directory) has a directory for each node. Any path of the servers on C(listen), such as C(10.0.33.1:8080), is the node's
     configuration. C(override_from) are networks that may ask for other nodes; the master always may. With C(secret) only
-    links of L(Fleet.config_url) are answered. C(installs) has a directory for each node that installs itself.
+    links are answered. They are made for the node that asks, in the place of C(LINK) in any text, and live C(life) hours.
+    C(installs) has a directory for each node that installs itself.
     """
     if not fleet.configured:
         return {}
@@ -137,17 +171,21 @@ def files(
         admins="".join(f"    {ipaddress.IPv4Network(str(admin))} admin;\n" for admin in dict.fromkeys(admins)),
         nodes="".join(f"    {node.ip} {node.name};\n" for node in fleet.configured),
         seal=_nginx.SEAL if secret else "",
-        links=_nginx.links("cloud") if secret else "",
+        links=_nginx.links("cloud") + _MADE.format(maker=MAKER) if secret else "",
+        zone=_nginx.zone(_ZONE),
     )
     sealed = _nginx.sealed("cloud", secret) if secret else ""
+    maker = {MAKER: _MAKER.format(link=LINK, seconds=life * 3600, secret=secret)} if secret else {}
+    put = _PUT.format(link=LINK) if secret else ""
     known = _LOCATION.format(path="/cloud/", directory=directory, file="bootyard_cloud_file", checks=sealed + _NAMED)
     anywhere = _LOCATION.format(path="/", directory=directory, file="bootyard_cloud_any_file", checks="")
     listens = "".join(f"    listen {address};\n" for address in listen)
     # It would answer whoever has the address, which is what links are there to prevent.
-    server = _SERVER.format(listen=listens, locations=textwrap.indent(anywhere, "    ")) if listens and not secret else ""
+    locations = textwrap.indent(anywhere, "    ")
+    server = _SERVER.format(listen=listens, guarded=_nginx.guarded(_ZONE), locations=locations) if listens and not secret else ""
     more = _install_nginx.files(fleet, installs, secret)
-    witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}{more}".encode()).hexdigest())
-    return {MAPS: maps + server, LOCATION: known + witness, **more}
+    witness = _WITNESS.format(witness=WITNESS, digest=hashlib.sha256(f"{maps}{known}{server}{more}{maker}".encode()).hexdigest())
+    return {MAPS: maps + server, LOCATION: put + known + witness, **maker, **more}
 
 
 def probe(fleet: Fleet, files: Mapping[str, str]) -> dict[str, dict[str, str]]:

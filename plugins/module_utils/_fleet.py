@@ -10,10 +10,8 @@ C(FleetError) that lists every fault it found, so that an operator mends an inve
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import difflib
-import hashlib
 import ipaddress
 import json
 import re
@@ -122,6 +120,10 @@ _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[
 _TOKEN = re.compile(r"(?<!\$)\{([a-z]+(?:_[a-z]+)*)\}")
 TOKENS = ("config_url", "datasource", "install_datasource", "install_url", "ip", "mac", "master", "node")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
+#: Stands in URLs for what proves that they are of one boot of one node: nginx makes it when that node asks for what has the URL.
+#: Of characters that no encoding of URLs changes.
+LINK = "link-of-this-boot"
+_LINKED = re.compile(r"(?<!\$)\{(?:config_url|datasource|install_datasource|install_url)\}")
 #: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).
 _NOT_PASSED = {"ipxe": re.compile(r"\$\{.*\}|^(?:\|\||&&|;)$|^#"), "grub": re.compile(r"[\\'\"]"), "pxelinux": re.compile(r"(?!)")}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -409,15 +411,13 @@ def parse(
     interface: str | None = None,
     absent: Iterable[str] = (),
     release: int = 12,
-    now: float = 0,
 ) -> Fleet:
     """The fleet that an inventory describes.
 
     C(hosts) maps host names to their variables (Ansible's C(hostvars)), C(slaves) names the nodes among them and
     C(master) the host that serves them. C(interfaces) maps the master's interfaces to their addresses in CIDR form;
     None means that they are not known and cannot be checked. C(interface) stands in for networks that name none.
-    Nodes in C(absent), which must be among them, are treated as C(netboot_state=absent). C(release) is the master's Debian. C(now), in seconds since
-    1970, decides until when links to configurations live.
+    Nodes in C(absent), which must be among them, are treated as C(netboot_state=absent). C(release) is the master's Debian.
 
     Raises C(FleetError) with every fault of the whole inventory.
     """
@@ -454,7 +454,7 @@ def parse(
     _unique(faults, master, master_macs, networks, nodes)
     _shared(faults, master, networks, profiles, nodes)
     _runnable(faults, common, profiles, images, hosts, nodes)
-    nodes = _linked(faults, master, common, nodes, now)
+    nodes = _linked(faults, master, common, profiles, nodes)
     if faults:
         raise FleetError(faults)
     booted = {name for node in nodes if node.state == "present" for name in profiles[node.profile].artefacts}
@@ -784,25 +784,23 @@ def _templates(faults, host, variable, value, kind) -> dict[str, str]:
     return found
 
 
-def _linked(faults, master, common, nodes, now) -> list[Node]:
-    """The nodes with what nobody guesses of the URLs of their configurations, if that is asked for.
-
-    A run gives the links of the one before as long as those live for half of their time, lest each run change every node.
-    """
-    hours = _number(faults, master, "netboot_config_life", _given(common, "netboot_config_life", 24), 1, 8760)
+def _linked(faults, master, common, profiles, nodes) -> list[Node]:
+    """The nodes with what nobody guesses of the URLs of their configurations, if that is asked for."""
+    _number(faults, master, "netboot_config_life", _given(common, "netboot_config_life", 2), 1, 8760)
     secret = common.get("netboot_config_secret")
-    if not secret or not hours:
+    if not secret:
         return nodes
     if not _SECRET.fullmatch(str(secret)):
         faults.add(
             master, "netboot_config_secret", "(hidden)", "takes 20 or more letters, digits, dashes and underscores; make it at random"
         )
-    half = hours * 1800
-    expires = (int(now) // half + 2) * half
-    # nginx proves it in this form (ngx_http_secure_link_module).
-    proofs = (hashlib.md5(f"{expires} {node.name} {secret}".encode(), usedforsecurity=False).digest() for node in nodes)
-    texts = (base64.urlsafe_b64encode(proof).decode().rstrip("=") for proof in proofs)
-    return [dataclasses.replace(node, link=f"{expires}/{text}/") for node, text in zip(nodes, texts, strict=True)]
+    for node in nodes:
+        profile = profiles[node.profile]
+        loader = node.loader or profile.loader
+        if profile.boot != "local" and loader not in _ASKING and any(_LINKED.search(arg) for arg in profile.kernel_args + node.kernel_args):
+            right = "reads by TFTP, which gives every file to everybody, so netboot_config_secret cannot keep its URL; choose auto or ipxe"
+            faults.add(node.name, "netboot_loader", loader, right)
+    return [dataclasses.replace(node, link=f"{LINK}/") for node in nodes]
 
 
 def _loader(faults, host, variable, value, boot) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import posixpath
 import re
 import urllib.parse
@@ -309,7 +308,8 @@ def _camel(where: str, value: Any) -> Any:
         name = _SPELLED.get(key) or re.sub(r"_([a-z0-9])", lambda letter: letter[1].upper(), str(key))
         made[name] = _camel(f"{where}.{key}".lstrip("."), item)
     if "inline" in made:
-        made["source"] = "data:;base64," + base64.b64encode(str(made.pop("inline")).encode()).decode()
+        # As Butane writes it, and so that text remains text for whatever else looks for a word in it.
+        made["source"] = "data:," + urllib.parse.quote(str(made.pop("inline")))
     return made
 
 

@@ -7,18 +7,34 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from ._fleet import Fleet
 
 #: Asked for this, the server says which configuration it runs.
 WITNESS = "/.bootyard"
 
+CONFIG = "/etc/nginx/conf.d/bootyard.conf"
+#: The file of nginx's package that has the limits of each worker; what else it says is the administrator's.
+MAIN = "/etc/nginx/nginx.conf"
+
+#: Connections that a worker has for each node, for who opens many of them at a time, and the least of a master.
+_PER_NODE, _LEAST = 8, 8192
+
+_GUARDED = """\
+    limit_conn {zone} 64;
+    client_header_timeout 10s;
+    client_body_timeout 10s;
+    keepalive_timeout 20s;
+    reset_timedout_connection on;
+"""
+
 _CONFIG = """\
-# Written by bootyard.netboot, changes are lost.
+# Written by bootyard.netboot, changes are lost. Each worker has {connections} connections.
 geo $bootyard_node {{
     default "";
 {nodes}}}
-
+{zone}
 log_format bootyard escape=json
     '{{"time": "$time_iso8601", "address": "$remote_addr", "node": "$bootyard_node", "method": "$request_method", "uri": "$request_uri", '
     '"status": $status, "bytes": $body_bytes_sent, "seconds": $request_time, "agent": "$http_user_agent"}}';
@@ -26,7 +42,7 @@ log_format bootyard escape=json
 server {{
 {listen}    server_name {names};
     server_tokens off;
-    root {directory};
+{guarded}    root {directory};
     access_log /var/log/nginx/bootyard.log bootyard;
 
     autoindex off;
@@ -80,6 +96,35 @@ _SEALED = """\
 """
 
 
+def zone(name: str) -> str:
+    """What L(guarded) counts in: the connections of each address."""
+    return f"limit_conn_zone $binary_remote_addr zone={name}:10m;\n"
+
+
+def guarded(name: str) -> str:
+    """Lines of a server that no single machine keeps busy: 64 requests at a time are of one address, and who says too little too slowly is let go.
+
+    A connection counts from the end of its request's head on. What comes before is short-lived, and its rate is limited by L(_pairs).
+    """
+    return _GUARDED.format(zone=name)
+
+
+def main(fleet: Fleet, text: str) -> str:
+    """nginx's main file C(text) with room for the fleet: more connections and open files for each worker, where it has fewer.
+
+    Raises C(ValueError) where it has no place for that.
+    """
+    wanted = connections(fleet)
+    text = _at_least(text, "worker_connections", wanted, r"^[^#\n]*?\bevents\s*\{", "    ")
+    # Each connection may have a file beside its socket.
+    return _at_least(text, "worker_rlimit_nofile", 2 * wanted, r"\A", "")
+
+
+def connections(fleet: Fleet) -> int:
+    """How many connections each worker is to have, as most may come to one of them."""
+    return max(_LEAST, _PER_NODE * len(fleet.present))
+
+
 def links(part: str) -> str:
     """A map for links below C(/PART/), whose proof is in L(sealed)'s terms."""
     return _LINKS.format(part=part)
@@ -88,6 +133,11 @@ def links(part: str) -> str:
 def sealed(part: str, secret: str) -> str:
     """Lines of a location that let only links through that were made with C(secret) for C($bootyard_PART_node)."""
     return _SEALED.format(part=part, secret=secret)
+
+
+def files(fleet: Fleet, text: str, directory: str) -> dict[str, str]:
+    """L(config), and L(main) where the main file's C(text) is known."""
+    return {CONFIG: config(fleet, directory)} | ({MAIN: main(fleet, text)} if text else {})
 
 
 def config(fleet: Fleet, directory: str) -> str:
@@ -112,7 +162,22 @@ def _body(fleet: Fleet, directory: str) -> str:
         listen="".join(f"    listen {address}:80;\n" for address in addresses),
         names=" ".join(addresses),
         directory=directory,
+        connections=connections(fleet),
+        zone=zone("bootyard_address"),
+        guarded=guarded("bootyard_address"),
     )
+
+
+def _at_least(text: str, directive: str, number: int, place: str, indent: str) -> str:
+    """The configuration with a directive of at least that number, which is put behind C(place) where it has none."""
+    found = re.search(rf"^([^#\n]*?\b{directive}\s+)(\d+)\s*;", text, re.MULTILINE)
+    if found:
+        return text if int(found[2]) >= number else f"{text[: found.start()]}{found[1]}{number};{text[found.end() :]}"
+    spot = re.search(place, text, re.MULTILINE)
+    if not spot:
+        raise ValueError(f"{MAIN}: has no block events, where {directive} {number} belongs; expected the file of nginx's package")
+    before, after = text[: spot.end()], text[spot.end() :]
+    return f"{before}\n{indent}{directive} {number};{after}" if before else f"{directive} {number};\n{after}"
 
 
 def _digest(text: str) -> str:

@@ -81,6 +81,11 @@ def probe(wanted: Mapping[str, Mapping[str, Any]]) -> None:
             time.sleep(0.3)
 
 
+def is_lost(wanted: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a unit that ended well and counts as active no longer has in the kernel what it put there: somebody may have flushed it."""
+    return any(kind in IN_KERNEL and bool(PROBES[kind](**options)) for kind, options in wanted.items())
+
+
 # --- ways to reload --------------------------------------------------------------------------------------------------
 
 
@@ -163,13 +168,25 @@ def _probe_ganesha(count: int) -> str | None:
     return None if len(listed) == count else f"Ganesha exports {len(listed)} directories instead of {count}"
 
 
+def _probe_nftables(table: str, text: str) -> str | None:
+    """The table without the elements of its sets, of which there may be many."""
+    done = subprocess.run(["nft", "--terse", "list", "table", *table.split()], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"table {table} is not loaded: {done.stderr.strip()}"
+    return None if text in done.stdout else f"table {table} has other rules: expected {text!r} in them"
+
+
 PROBES: dict[str, Callable[..., str | None]] = {
     "dhcp": _probe_dhcp,
     "tftp": _probe_tftp,
     "nfs": _probe_nfs,
     "ganesha": _probe_ganesha,
     "http": _probe_http,
+    "nftables": _probe_nftables,
 }
+
+#: The probes that ask the kernel instead of a daemon.
+IN_KERNEL = frozenset(["nftables"])
 
 
 def tftp_size(address: str, path: str, timeout: float = 2.0) -> int:

@@ -137,6 +137,18 @@ options:
             description: Text that must be in the answer.
             type: str
             default: ''
+      nftables:
+        description: A table of nftables that must be loaded. Where it is not, O(service) loads it again, even though no file changed.
+        type: dict
+        suboptions:
+          table:
+            description: Family and name of the table, such as V(ip bootyard).
+            type: str
+            required: true
+          text:
+            description: Text that must be in the list of its rules.
+            type: str
+            required: true
 attributes:
   check_mode:
     description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
@@ -246,6 +258,7 @@ PROBES = {
     "nfs": _options(address=("str", None), count=("int", None)),
     "ganesha": _options(count=("int", None)),
     "http": _options(url=("str", None), body=("str", "")),
+    "nftables": _options(table=("str", None), text=("str", None)),
 }
 
 
@@ -257,8 +270,9 @@ def reconcile(options, dry):
     if file_set.lost:
         warn(file_set.lost)
     idle = bool(service) and not _services.is_running(service)
+    lost = bool(service) and not idle and _services.is_lost(questions(options))
     former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
-    activated = bool(service) and (bool(changes) or file_set.pending or idle or bool(former))
+    activated = bool(service) and (bool(changes) or file_set.pending or idle or lost or bool(former))
     if not dry and (changes or activated or file_set.pending):
         # After a run that was killed it is not known what the service has taken over.
         anew = file_set.pending or any(change.path in options["restart_for"] for change in changes)
@@ -276,6 +290,11 @@ def reconcile(options, dry):
     }
 
 
+def questions(options):
+    """The probes that are asked for."""
+    return {kind: probe for kind, probe in options["probe"].items() if probe}
+
+
 def is_ours(state_dir, name):
     """Whether a set of files was written by this module, or may have been, its ledger being damaged."""
     file_set = _reconcile.FileSet(state_dir, name)
@@ -288,7 +307,7 @@ def activate(options, how, new, former):
         for unit in former:
             _services.stop(unit)
         _services.activate(options["service"], how)
-        _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+        _services.probe(questions(options))
     except Exception:
         # Now, as its unit may be among the files that will be taken back.
         if new:

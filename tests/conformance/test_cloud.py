@@ -12,7 +12,8 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet
+import yaml
+from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet, _ipxe, _nginx, _reconcile
 from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
 from daemons import eventually
 from documents import ROOT
@@ -31,10 +32,13 @@ SERVER = """\
 server {
     listen 10.0.33.1:80;
     root /srv/http;
+    types {
+        text/plain ipxe;
+    }
     include /etc/nginx/snippets/bootyard-*.conf;
 }
 """
-NGINX = "user www-data; worker_processes 2; events {} http { include /etc/nginx/conf.d/*.conf; }"
+NGINX = "include /etc/nginx/modules-enabled/*.conf; user www-data; worker_processes 2; events {} http { include /etc/nginx/conf.d/*.conf; }"
 NASTY = "{{ x }} {% if %} \\1 ${IFS} $(id) 'é' \"\\"
 TEMPLATE = """\
 #cloud-config
@@ -56,13 +60,13 @@ def make_fleet(**common):
         variables = {"nasty": NASTY, "key": "ssh-ed25519 AAAA admin"}
         mac = f"52:54:00:00:00:{number:02x}"
         hosts[name] = {"netboot_ip": ip, "netboot_mac": mac, "netboot_profile": kind, "netboot_vars": variables}
-    return hosts, _fleet.parse(hosts, list(NODES), "head", {"eth1": [f"{MASTER}/24"]}, now=time.time())
+    return hosts, _fleet.parse(hosts, list(NODES), "head", {"eth1": [f"{MASTER}/24"]})
 
 
 class Endpoint:
     """nginx on the machine, with the configurations of the fleet; node3's are not there yet."""
 
-    def __init__(self, machine, templates, secret="", **common):
+    def __init__(self, machine, templates, secret="", life=2, **common):
         (templates / "nocloud.j2").write_text(TEMPLATE)
         hosts, self.fleet = make_fleet(**common)
         self.configs = _cloud.render(self.fleet, hosts, [str(templates), str(ROOT / "roles/cloud_config/templates")])
@@ -73,7 +77,7 @@ class Endpoint:
         home.chmod(0o750)
         os.chown(home, 0, 33)  # www-data
         (home / "node2/leak").symlink_to("/etc/shadow")
-        files = _cloud_nginx.files(self.fleet, "/srv/cloud", [f"{MASTER}:8080"], ["10.0.33.64/28"], secret)
+        files = _cloud_nginx.files(self.fleet, "/srv/cloud", [f"{MASTER}:8080"], ["10.0.33.64/28"], secret, life=life)
         for path, text in files.items():
             machine.write(path, text)
         machine.write("/etc/nginx/conf.d/bootyard.conf", SERVER)
@@ -283,19 +287,44 @@ def test_five_hundred_at_once(endpoint):
     assert endpoint.ask(HERE, "/", port=8080) == (200, endpoint.config("here"))
 
 
-def test_links_are_the_nodes_own_and_expire(machine, addresses, tmp_path):
-    endpoint = Endpoint(machine, tmp_path, secret=SECRET, netboot_config_secret=SECRET, netboot_config_life=1)
-    by_name = {node.name: node for node in endpoint.fleet.nodes}
-    paths = {name: endpoint.fleet.config_url(node).removeprefix(f"http://{MASTER}") for name, node in by_name.items()}
-    node1 = NODES["node1"][0]
+def test_links_are_made_for_who_asks_and_expire(machine, addresses, tmp_path):
+    profile = {"boot": "http", "kernel": "k", "kernel_args": ["url={config_url}"]}
+    kinds = {kind: {**profile, "config": kind} for kind in ("nocloud", "ignition", "coreos")}
+    endpoint = Endpoint(machine, tmp_path, secret=SECRET, life=1, netboot_config_secret=SECRET, netboot_profiles=kinds)
+    published = _ipxe.files(endpoint.fleet, {}, "/srv/http", menu=False, replace_rom=False)
+    for path, text in published.items():
+        machine.write(path, text)
+    macs = {node.name: node.macs[0].replace(":", "-") for node in endpoint.fleet.nodes}
+
+    def link(source, name, query=""):
+        """The URL's path in the boot script of a node, as an address gets it."""
+        status, script = endpoint.ask(source, f"/by-mac/{macs[name]}.ipxe{query}")
+        assert status == 200
+        return re.search(f"url=http://{MASTER}(\\S+)", script.decode())[1]
+
+    def from_the_master(path):
+        ask = f"import urllib.request as u; print(u.urlopen('http://{MASTER}{path}').read().decode())"
+        return endpoint.machine.run("/usr/bin/python3", "-c", ask).stdout
+
+    node1, node2 = NODES["node1"][0], NODES["node2"][0]
+    paths = {name: link(ip, name) for name, (ip, _kind) in NODES.items()}
     assert endpoint.ask(node1, paths["node1"]) == (200, endpoint.config("node1"))
     assert endpoint.ask(HERE, f"{paths['here']}user-data") == (200, endpoint.config("here"))
     assert endpoint.ask(HERE, f"{paths['here']}meta-data") == (200, endpoint.config("here", "meta-data"))
     assert endpoint.ask(node1, "/cloud/config")[0] == 403, "no link"
     assert endpoint.ask(node1, paths["node2"])[0] == 403, "another node's link"
     assert endpoint.ask(STRANGER, paths["node2"])[0] == 404, "from elsewhere"
+    # Whoever has no link of his own gets none, whatever he asks for and whatever he may see else.
+    assert not any(re.search(_nginx.SEAL, text) for text in published.values())
+    made = f"/cloud/{_fleet.LINK}/config"
+    assert link(STRANGER, "node1") == link(STRANGER, "node1", f"?override_ipv4={node1}") == made
+    assert f"url=http://{MASTER}{made}" in from_the_master(f"/by-mac/{macs['node1']}.ipxe?override_ipv4={node1}")
+    assert endpoint.ask(node1, made)[0] == 403
+    # What another node's script gives is the asking node's own.
+    assert endpoint.ask(node2, link(node2, "node1")) == (200, endpoint.config("node2"))
+    assert endpoint.ask(node1, link(node2, "node1"))[0] == 403
     *_prefix, expires, proof, _file = paths["node1"].split("/")
-    assert 1800 <= int(expires) - time.time() <= 3600
+    assert 3500 <= int(expires) - time.time() <= 3600
     assert endpoint.ask(node1, f"/cloud/{int(expires) + 60}/{proof}/config")[0] == 403, "a longer life"
     past = int(time.time()) - 1
     proof = base64.urlsafe_b64encode(hashlib.md5(f"{past} node1 {SECRET}".encode()).digest()).decode().rstrip("=")
@@ -310,6 +339,21 @@ def test_links_are_the_nodes_own_and_expire(machine, addresses, tmp_path):
 
     # Each of nginx's workers writes when its second is over.
     assert eventually(10, lambda: refused <= told()), told()
+
+
+@pytest.mark.parametrize("damage", ["", "}", "js_set $x bootyard_link.nothing"])
+def test_the_role_lets_nginx_judge_what_waits(machine, tmp_path, damage):
+    """The tables import what makes links, which waits beside its place as they do."""
+    fleet = make_fleet(netboot_config_secret=SECRET)[1]
+    check = yaml.safe_load((ROOT / "roles/cloud_config/vars/main.yml").read_text())["__cloud_config_check"]
+    files = _cloud_nginx.files(fleet, "/srv/cloud", [], secret=SECRET)
+    for path in (_cloud_nginx.MAPS, _cloud_nginx.MAKER):
+        machine.write(_reconcile.staging(path), files[path] + (damage if path == _cloud_nginx.MAPS else ""))
+    staged = _reconcile.staging(_cloud_nginx.MAPS)
+    done = machine.run(*(staged if word == "%s" else word for word in check))
+    assert (done.returncode == 0) is (not damage), done.stderr
+    machine.write(_reconcile.staging(_cloud_nginx.MAKER), "function (" + files[_cloud_nginx.MAKER])
+    assert machine.run(*(staged if word == "%s" else word for word in check)).returncode != 0
 
 
 def test_each_request_is_told_with_its_node(endpoint):

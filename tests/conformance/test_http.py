@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import signal
 import socket
+import subprocess
+import time
 
 import daemons
 import pytest
@@ -62,7 +66,8 @@ def files(machine, fleet):
 def nginx(machine, fleet, files):
     """The server at work."""
     (machine.root / "etc/nginx/sites-enabled/default").unlink()
-    machine.write(CONFIG, _nginx.config(fleet, WWW))
+    for path, text in _nginx.files(fleet, (machine.root / "etc/nginx/nginx.conf").read_text(), WWW).items():
+        machine.write(path, text)
     daemon = machine.start("nginx", "-g", "daemon off;")
     _services.probe(_nginx.probe(fleet, WWW))
     return daemon
@@ -130,16 +135,29 @@ def test_kinds_of_files(nginx, machine, path, kind):
     assert ask(path)[1]["content-type"] == kind
 
 
-def test_five_hundred_nodes_at_once(nginx, files):
-    async def fetch(path: str) -> bytes:
-        reader, writer = await asyncio.open_connection(SERVER, 80)
+@pytest.fixture
+def everybody():
+    """This end of the cable is sixty-four machines, 10.0.33.64 and following, and has room for many connections."""
+    subprocess.run(["ip", "route", "add", "local", "10.0.33.64/26", "dev", "lo"], check=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    subprocess.run(["ip", "route", "delete", "local", "10.0.33.64/26", "dev", "lo"], check=True)
+
+
+def test_five_hundred_nodes_at_once(nginx, files, everybody):
+    addresses = [f"10.0.33.{64 + number % 64}" for number in range(NODES)]
+
+    async def fetch(path: str, address: str) -> bytes:
+        reader, writer = await asyncio.open_connection(SERVER, 80, local_addr=(address, 0))
         writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         content = await reader.read()
         writer.close()
         return content.partition(b"\r\n\r\n")[2]
 
     async def fetch_all(paths: list[str]) -> list[bytes]:
-        return await asyncio.gather(*map(fetch, paths))
+        return await asyncio.gather(*map(fetch, paths, addresses))
 
     scripts = [path for path in files if path.startswith("/by-mac/")]
     assert len(scripts) == NODES
@@ -147,6 +165,57 @@ def test_five_hundred_nodes_at_once(nginx, files):
     kernels = ["/images/debian-12/initrd.img"] * NODES
     assert asyncio.run(fetch_all(kernels)) == [BLOB] * NODES
     assert nginx.alive
+
+
+def half_open(number: int, address: str) -> list[socket.socket]:
+    """Connections that have begun a request and say no more."""
+    made = []
+    for _one in range(number):
+        made.append(socket.create_connection((SERVER, 80), 5, source_address=(address, 0)))
+        made[-1].sendall(b"GET /boot.ipxe HTTP/1.1\r\nHost: ")
+    return made
+
+
+def test_who_says_no_more_keeps_nobody_from_being_served(nginx, machine, files, everybody):
+    """Three thousand requests of one machine that never end: others are served at once, and each of the connections is gone soon."""
+    stuck = half_open(3000, "10.0.33.66")
+    try:
+        for _again in range(20):
+            with socket.create_connection((SERVER, 80), 2, source_address=("10.0.33.67", 0)) as bystander:
+                bystander.settimeout(2)
+                bystander.sendall(b"GET /boot.ipxe HTTP/1.0\r\n\r\n")
+                assert b"".join(iter(lambda: bystander.recv(65536), b"")).endswith(files["/boot.ipxe"])
+        assert ask("/boot.ipxe")[2] == files["/boot.ipxe"]
+        begun = time.monotonic()
+        for connection in stuck:
+            connection.settimeout(15)
+            with contextlib.suppress(ConnectionResetError):
+                connection.recv(4096)
+        assert time.monotonic() - begun < 15
+    finally:
+        for connection in stuck:
+            connection.close()
+
+
+def test_one_machine_has_some_requests_at_a_time_and_others_all_of_theirs(nginx, files, everybody):
+    """Who asks for large files and does not read them is refused more at some point; a node with several transfers never gets there."""
+
+    def begin(address: str) -> socket.socket:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.bind((address, 0))
+        connection.connect((SERVER, 80))
+        connection.sendall(b"GET /images/debian-12/initrd.img HTTP/1.0\r\n\r\n")
+        return connection
+
+    greedy = [begin("10.0.33.66") for _one in range(100)]
+    modest = [begin("10.0.33.67") for _one in range(16)]
+    answers = [connection.recv(12) for connection in greedy]
+    assert (answers.count(b"HTTP/1.1 200"), answers.count(b"HTTP/1.1 503")) == (64, 36)
+    for connection in modest:
+        assert b"".join(iter(lambda: connection.recv(65536), b"")).endswith(BLOB)  # noqa: B023
+    for connection in greedy + modest:
+        connection.close()
 
 
 # --- what it does not ------------------------------------------------------------------------------------------------

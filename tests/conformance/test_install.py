@@ -6,11 +6,12 @@ import base64
 import hashlib
 import http.client
 import os
+import re
 import subprocess
 import time
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet, _installs, _ipxe
+from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet, _installs, _ipxe, _nginx
 from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
 from daemons import eventually
 from documents import ROOT
@@ -23,13 +24,16 @@ SERVER = f"""\
 server {{
     listen {MASTER}:80;
     root /srv/http;
+    types {{
+        text/plain ipxe;
+    }}
     location ~ /\\. {{
         return 404;
     }}
     include /etc/nginx/snippets/bootyard-*.conf;
 }}
 """
-NGINX = "user www-data; worker_processes 2; events {} http { include /etc/nginx/conf.d/*.conf; }"
+NGINX = "include /etc/nginx/modules-enabled/*.conf; user www-data; worker_processes 2; events {} http { include /etc/nginx/conf.d/*.conf; }"
 
 
 def make_fleet(more=0, nodes=None, **common):
@@ -47,7 +51,7 @@ def make_fleet(more=0, nodes=None, **common):
             hosts[f"more{number}"]["netboot_ip"] = f"10.0.{128 + (number >> 7)}.1"
     hosts |= nodes or {}
     nodes = [name for name in hosts if name != "head"]
-    return hosts, _fleet.parse(hosts, nodes, "head", {"eth1": [f"{MASTER}/16"]}, now=time.time())
+    return hosts, _fleet.parse(hosts, nodes, "head", {"eth1": [f"{MASTER}/16"]})
 
 
 class Master:
@@ -237,10 +241,18 @@ def test_the_installer_and_the_system_are_configured_apart(master):
 
 
 def test_links_guard_reports_too(machine, addresses):
-    master = Master(machine, SECRET, netboot_config_secret=SECRET, netboot_config_life=1)
-    urls = {node.name: master.fleet.install_state_url(node).removeprefix(f"http://{MASTER}") for node in master.fleet.nodes}
-    node1 = NODES["node1"]
+    master = Master(machine, SECRET, netboot_config_secret=SECRET)
+
+    def link(source, mac):
+        """Below which URL the installer reports: the script has that of its configuration, and that has it."""
+        script = master.ask(source, f"/by-mac/{mac}.ipxe")[1].decode()
+        config = master.ask(source, re.search(f"s=http://{MASTER}(\\S+)", script)[1] + "user-data")[1].decode()
+        return re.search(f"http://{MASTER}(/install/{_nginx.SEAL})", config)[1]
+
+    node1, node2 = NODES["node1"], NODES["node2"]
+    urls = {"node1": link(node1, "52-54-00-00-00-01"), "node2": link(node2, "52-54-00-00-00-02")}
     assert master.put(node1, "/install/installed") == 403, "no link"
+    assert master.put(node1, master.fleet.install_state_url(master.fleet.nodes[0]).removeprefix(f"http://{MASTER}") + "installed") == 403
     assert master.put(node1, urls["node2"] + "installed") == 403, "another node's link"
     assert master.put(STRANGER, urls["node1"] + "installed") == 404
     past = int(time.time()) - 1

@@ -41,12 +41,12 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(bridge: str, ip: str, prefix: int = 24) -> Iterator[Machine]:
-    """A machine plugged into a bridge of this host."""
+def machine(bridge: str, ip: str, prefix: int = 24, mac: str = "") -> Iterator[Machine]:
+    """A machine plugged into a bridge of this host. Without a C(mac) its card is nobody's."""
     name = f"by{ip.replace('.', '')[-8:]}"
     commands = [
         f"ip netns add {name}",
-        f"ip link add {name} type veth peer name eth0 netns {name}",
+        f"ip link add {name} type veth peer name eth0 {f'address {mac} ' if mac else ''}netns {name}",
         f"ip link set {name} master {bridge} up",
         f"ip -n {name} link set lo up",
         f"ip -n {name} link set eth0 up",
@@ -66,7 +66,7 @@ def is_served(bridge: str, server: str, mac: str, ip: str) -> bool:
     answer = boot(bridge, mac)
     if not answer or (answer.address, answer.next_server) != (ip, server):
         return False
-    with machine(bridge, ip) as node:
+    with machine(bridge, ip, mac=mac) as node:
         if not node.tftp(server, answer.file):
             return False
         if answer.file.endswith("pxelinux.0"):

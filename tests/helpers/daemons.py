@@ -21,8 +21,24 @@ from documents import ROOT
 from isolation import NEW_MOUNTS, NEW_NETWORK, in_child, unshare
 
 PACKAGES = (
-    *("cloud-init", "dnsmasq-base", "e2fsprogs", "isc-dhcp-server", "kea-admin", "kea-dhcp4-server", "nfs-ganesha", "nfs-ganesha-vfs"),
-    *("nginx-light", "openssh-client", "qemu-system-x86", "rpcbind", "squashfs-tools", "tcc", "tftpd-hpa", "wrk"),
+    "cloud-init",
+    "dnsmasq-base",
+    "e2fsprogs",
+    "isc-dhcp-server",
+    "kea-admin",
+    "kea-dhcp4-server",
+    "libnginx-mod-http-js",
+    "nfs-ganesha",
+    "nfs-ganesha-vfs",
+    "nftables",
+    "nginx-light",
+    "openssh-client",
+    "qemu-system-x86",
+    "rpcbind",
+    "squashfs-tools",
+    "tcc",
+    "tftpd-hpa",
+    "wrk",
 )
 #: The first 24 bits of each cable's network: the machine is .1, who asks is .250.
 CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}

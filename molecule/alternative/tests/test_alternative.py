@@ -45,7 +45,7 @@ def test_nodes_reach_the_outside_with_the_masters_address(host):
     outside = host.check_output("ip -json route show default | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"gateway\"])'")
     own = host.check_output(f"ip -json route get {outside} | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"prefsrc\"])'")
     echo = "import socket; s = socket.create_server(('{}', 7777)); s.settimeout(20); print(s.accept()[1][0])"
-    with machine(BRIDGE, THIN1[1], 28) as node:
+    with machine(BRIDGE, THIN1[1], 28, THIN1[0]) as node:
         assert node.run("ip", "route", "add", "default", "via", SERVER).returncode == 0
         server = subprocess.Popen(["python3", "-c", echo.format(outside)], stdout=subprocess.PIPE, text=True)
         assert (
@@ -60,7 +60,7 @@ def test_a_copy_is_a_root_of_its_own(host):
     assert host.file("/srv/nfs/thick1/etc/hostname").content_string == "thick1\n"
     host.check_output("echo mine >> /srv/nfs/thick1/etc/issue")
     assert "mine" not in host.file("/srv/netboot/images/debian-13/current/root/etc/issue").content_string
-    with machine(BRIDGE, THICK1[1], 28) as node:
+    with machine(BRIDGE, THICK1[1], 28, THICK1[0]) as node:
         assert node.mounts(SERVER, "/srv/nfs/thick1")
         assert not node.mounts(SERVER, "/srv/nfs/thin1")
 

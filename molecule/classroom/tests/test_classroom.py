@@ -16,7 +16,7 @@ INVENTORIES = [f"--inventory={ROOT}/{path}" for path in ("inventory/examples/cla
 
 @pytest.fixture(scope="module")
 def pc():
-    with machine(BRIDGE, IP) as plugged:
+    with machine(BRIDGE, IP, mac=MAC) as plugged:
         yield plugged
 
 

@@ -82,8 +82,8 @@ def test_tftp_refuses_uploads_and_ways_out(host, site, tmp_path):
     upload = tmp_path / "upload"
     upload.write_text("evil")
     loader = host.file("/srv/tftp/pxelinux.0").sha256sum
-    _mac, ip = next(iter(site["nodes"].values()))
-    with machine(site["bridge"], ip, 28) as node:
+    mac, ip = next(iter(site["nodes"].values()))
+    with machine(site["bridge"], ip, 28, mac) as node:
         for target in ("new", "pxelinux.0"):
             assert (
                 node.run(
@@ -98,9 +98,9 @@ def test_tftp_refuses_uploads_and_ways_out(host, site, tmp_path):
 
 
 def test_a_node_mounts_its_own_root_and_no_other(site):
-    (_mac, ip), *_rest = site["nodes"].values()
+    (mac, ip), *_rest = site["nodes"].values()
     own, *others = site["nodes"]
-    with machine(site["bridge"], ip, 28) as node:
+    with machine(site["bridge"], ip, 28, mac) as node:
         assert node.mounts(site["server"], f"/srv/nfs/{own}/etc")
         for path in [f"/srv/nfs/{other}" for other in others] + ["/srv/nfs", "/srv/netboot/images", "/srv/netboot/roots", "/"]:
             assert not node.mounts(site["server"], path)
@@ -110,6 +110,27 @@ def test_an_address_that_is_no_nodes_mounts_nothing(site):
     stranger = {"by-mol12": "10.77.12.99", "by-mol13": "10.77.13.11"}[site["bridge"]]
     with machine(site["bridge"], stranger, 28) as node:
         assert not any(node.mounts(site["server"], f"/srv/nfs/{name}") for name in site["nodes"])
+
+
+def test_a_nodes_address_on_another_card_gets_nothing(host, site):
+    (_mac, ip), *_rest = site["nodes"].values()
+    node, *_rest = site["nodes"]
+
+    def served():
+        with machine(site["bridge"], ip, 28) as thief:
+            asked = thief.run("curl", "--silent", "--max-time", "3", "--noproxy", "*", f"http://{site['server']}/boot.ipxe")
+            mounts = thief.run("timeout", "5", "nfs-ls", f"nfs://{site['server']}/srv/nfs/{node}")
+            return asked.returncode == 0 or mounts.returncode == 0
+
+    assert not served()
+    # What flushes the tables, as nftables.service does when it starts or reloads, brings the filter back.
+    flush = "for family in ip arp; do echo delete table $family bootyard_pairs; done"
+    host.check_output(f"cp /etc/nftables.conf /tmp/nftables.conf; ({flush}) > /etc/nftables.conf; systemctl start nftables")
+    assert not served()
+    host.check_output("systemctl reload nftables; mv /tmp/nftables.conf /etc/nftables.conf")
+    assert not served()
+    tables = host.check_output("nft list tables").splitlines()
+    assert {"table ip bootyard_pairs", "table arp bootyard_pairs"} <= set(tables)
 
 
 def test_roots_are_their_nodes_own(host, site):
@@ -151,9 +172,9 @@ def test_what_explain_promises_is_what_clients_fetch(site, name, tmp_path):
     chains = json.loads(kept.read_text())
     booting = {(chain["node"], chain["firmware"]) for chain in chains if chain["status"] == "boots"}
     assert {(node, firmware) for node in site["nodes"] for firmware in ("bios", "uefi", "uefi-http", "ipxe-bios", "ipxe")} <= booting
-    for node, (_mac, ip) in site["nodes"].items():
+    for node, (mac, ip) in site["nodes"].items():
         files = {hop["url"]: hop["sha256"] for chain in chains if chain["node"] == node for hop in chain["hops"] if hop["hop"] == "fetch"}
-        with machine(site["bridge"], ip, 28) as plugged:
+        with machine(site["bridge"], ip, 28, mac) as plugged:
             assert {url: hashlib.sha256(plugged.fetch(url) or b"").hexdigest() for url in files} == files
 
 

@@ -92,7 +92,7 @@ def test_a_master_that_restarts_serves_again():
     while not (bystander_is_served() and host().run("systemctl is-active nfs-ganesha").rc == 0):
         assert time.monotonic() < deadline
         time.sleep(2)
-    with machine(BRIDGE, BYSTANDER[1]) as node:
+    with machine(BRIDGE, BYSTANDER[1], mac=BYSTANDER[0]) as node:
         assert node.mounts(SERVER, "/srv/nfs/node1/etc")
         assert not node.mounts(SERVER, "/srv/nfs/node2")
     # The engine writes a container's /etc/hosts anew; all else is as it was.

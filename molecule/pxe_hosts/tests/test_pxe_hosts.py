@@ -39,7 +39,7 @@ def as_the_container_did(ip: str, file: dict = FILE) -> str:
 def blades():
     """The blades and one that nobody knows, at their addresses."""
     addresses = [*HOSTS, "192.168.90.66"]
-    machines = [machine(BRIDGE, ip) for ip in addresses]
+    machines = [machine(BRIDGE, ip, mac=HOSTS.get(ip, {}).get("macaddr", "")) for ip in addresses]
     yield dict(zip(addresses, [context.__enter__() for context in machines], strict=True))
     for context in machines:
         context.__exit__(None, None, None)
@@ -286,7 +286,7 @@ def test_a_blade_that_is_added_and_two_that_change_their_channels(inventory, bla
         script = blades["192.168.90.101"].fetch(f"http://{SERVER}/by-mac/{mac.replace(':', '-')}.ipxe").decode()
         assert "images/flatcar-beta/current" in script
         assert "flatcar-stable" not in script
-    with machine(BRIDGE, "192.168.90.104") as blade:
+    with machine(BRIDGE, "192.168.90.104", mac=NEW["macaddr"]) as blade:
         assert ask(blade) == (200, as_the_container_did("192.168.90.104", file))
     changed = {line.split()[0] for line in listing() ^ before if line.startswith(("/srv/cloud", "/srv/http", "/srv/tftp"))}
     assert [path for path in changed if not re.search("docker-104|da-43-b[124]|pxelinux.cfg", path)] == []

@@ -28,7 +28,7 @@ def test_a_machine_comes_to_its_kernel_and_its_configuration(name):
     assert (rom.addresses(3), rom.addresses(6)) == (["192.168.25.1"], ["8.8.8.8"])
     ipxe = _dhcp_wire.lease(BRIDGE, mac, {**_dhcp_wire.pxe_options(), 175: b"\x13\x01\x01"}, timeout=8)
     assert (ipxe.address, ipxe.file) == (ip, f"http://{SERVER}/boot.ipxe")
-    with machine(BRIDGE, ip) as node:
+    with machine(BRIDGE, ip, mac=mac) as node:
         assert len(node.tftp(SERVER, rom.file)) > 50_000
         script = node.fetch(f"http://{SERVER}/by-mac/{mac.replace(':', '-')}.ipxe").decode()
         [kernel] = re.findall(r"^kernel (\S+)", script, re.MULTILINE)

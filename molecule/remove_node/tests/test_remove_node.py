@@ -24,7 +24,7 @@ def is_gone() -> bool:
         "grep --recursive --files-with-matches --extended-regexp 'node4|52[:-]54[:-]00[:-]12[:-]00[:-]04' /etc /srv/tftp /srv/http /srv/nfs/.common"
     )
     names = host().check_output("find /etc /srv/tftp /srv/http -name '*52?54?00?12?00?04*'")
-    with machine(BRIDGE, NODE4[1]) as node:
+    with machine(BRIDGE, NODE4[1], mac=NODE4[0]) as node:
         mounts = node.mounts(SERVER, "/srv/nfs/node4")
     roots = host().file("/srv/nfs/node4").exists or host().file("/srv/netboot/roots/node4").exists
     return (answer.file, files.stdout, names, mounts, roots) == ("", "", "", False, False) and answer.address.startswith("10.77.12.20")
@@ -32,7 +32,7 @@ def is_gone() -> bool:
 
 def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
     host().check_output("echo precious > /srv/nfs/node4/root/data")
-    with machine(BRIDGE, NODE4[1]):
+    with machine(BRIDGE, NODE4[1], mac=NODE4[0]):
         files = everything()
         refused = converge("--extra-vars=node=node4", playbook="playbooks/remove.yml")
         assert refused.code != 0

@@ -8,7 +8,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bootyard.netboot.plugins.filter.cloud_configs import cloud_configs
 from ansible_collections.bootyard.netboot.plugins.filter.cloud_nginx import cloud_nginx
-from ansible_collections.bootyard.netboot.plugins.module_utils._cloud_nginx import LOCATION, MAPS
+from ansible_collections.bootyard.netboot.plugins.module_utils._cloud_nginx import LOCATION, MAKER, MAPS
 from documents import ROOT
 
 SECRET = "0123456789abcdefghij"
@@ -53,15 +53,25 @@ def test_where_nobody_has_a_configuration_nothing_is_served(inventory):
 
 
 def test_with_links_there_is_no_server_that_knows_none(made):
-    fleet = made(netboot_config_secret=SECRET).parse(now=1_000_000)
-    assert "listen" not in cloud_nginx(fleet.to_dict(), "/srv/cloud", ["10.0.33.1:8080"], (), SECRET)["files"][MAPS]
+    fleet = made(netboot_config_secret=SECRET).parse()
+    files = cloud_nginx(fleet.to_dict(), "/srv/cloud", ["10.0.33.1:8080"], (), SECRET, life=3)["files"]
+    assert "listen" not in files[MAPS]
     [node] = fleet.configured
-    assert fleet.config_url(node).startswith("http://10.0.33.1/cloud/1080000/")
+    assert fleet.config_url(node) == "http://10.0.33.1/cloud/link-of-this-boot/config"
+    assert f"/ 1000) + {3 * 3600};" in files[MAKER]
+    assert SECRET not in str(fleet.to_dict()), "no task's output has it"
+    assert MAKER not in cloud_nginx(made().parse().to_dict(), "/srv/cloud", [])["files"]
 
 
-def test_a_link_stays_for_half_of_its_life(made):
-    links = [made(netboot_config_secret=SECRET).parse(now=now).configured[0].link for now in (0, 12 * 3600 - 1, 12 * 3600)]
-    assert links[0] == links[1] != links[2]
+@pytest.mark.parametrize(("loader", "right"), [("pxelinux", False), ("grub", False), ("ipxe", True)])
+def test_no_link_is_read_by_tftp(inventory, loader, right):
+    profiles = {"p": {"boot": "nfs", "image": "debian-12", "config": "nocloud", "kernel_args": ["ds={datasource}"]}}
+    cluster = inventory(netboot_profiles=profiles, netboot_config_secret=SECRET).node("node1", netboot_profile="p", netboot_loader=loader)
+    cluster.node("node2", netboot_loader=loader)
+    if right:
+        cluster.parse()
+    else:
+        assert cluster.faults() == [("node1", "netboot_loader", loader)]
 
 
 def test_a_guessable_secret_is_a_fault(made):

@@ -34,7 +34,7 @@ PRINTERS = {
     "kea_config": ([], lambda fleet, roots: _kea.config(fleet)),
     "known_hosts": (["roots"], _names.known_hosts),
     "nfs_exports": (["roots", "ganesha", SHARED], lambda fleet, roots: _nfs.ganesha_files(_nfs.exports(fleet, roots, SHARED))),
-    "nginx_config": ([], lambda fleet, roots: _nginx.config(fleet, "/srv/http")),
+    "nginx_files": (["events {}"], lambda fleet, roots: _nginx.files(fleet, "events {}", "/srv/http")),
     "nginx_probe": ([], lambda fleet, roots: _nginx.probe(fleet, "/srv/http")),
     "pxelinux_files": (["roots"], lambda fleet, roots: _pxelinux.files(fleet, roots, "/srv/tftp")),
 }

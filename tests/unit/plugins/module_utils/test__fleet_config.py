@@ -74,7 +74,7 @@ OWN = {"boot": "http", "kernel": "k", "mode": "install", "config": "nocloud", "i
 
 def test_an_installer_is_configured_apart_from_what_it_installs(inventory):
     secret = "unguessable-unguessable"
-    for common, link in (({}, ""), ({"netboot_config_secret": secret}, "/.+/.{22}")):
+    for common, link in (({}, ""), ({"netboot_config_secret": secret}, "/link-of-this-boot")):
         fleet = inventory(**common).node("node1", **INSTALL).node("node2").parse()
         assert [node.name for node in fleet.installs] == ["node1"]
         node = fleet.installs[0]

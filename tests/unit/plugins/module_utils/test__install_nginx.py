@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.bootyard.netboot.plugins.module_utils import _install_nginx, _ipxe
+from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import LINK
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,8 @@ def test_links_are_asked_for_where_there_is_a_secret(inventory):
     assert f'secure_link_md5 "$secure_link_expires $bootyard_install_node {SECRET}";' in made[_install_nginx.LOCATION]
     get, put = patterns(fleet, SECRET)
     path = fleet.install_state_url(fleet.nodes[0]).removeprefix("http://10.0.33.1")
+    assert not get.search(f"GET {path}wipe"), "the place of a link is none"
+    path = path.replace(LINK, f"1800000000/{'x' * 22}")
     assert get.search(f"GET {path}wipe")
     assert put.search(f"PUT {path}installed")
     assert not get.search("GET /install/wipe")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
+import urllib.parse
 
 import pytest
 import yaml
+from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import LINK
 from ansible_collections.bootyard.netboot.plugins.module_utils._profiles import PROFILES
 from ansible_collections.bootyard.netboot.plugins.plugin_utils import _cloud
 from documents import ROOT
@@ -129,7 +130,7 @@ storage:
 """
     made = json.loads(render("ignition", {"ignition.j2": text}, ignition="3.4.0").files["config"])
     assert made["ignition"] == {"version": "3.4.0"}
-    assert made["storage"]["files"] == [{"path": "/etc/motd", "mode": 0o640, "contents": {"source": "data:;base64,bm9kZTE="}}]
+    assert made["storage"]["files"] == [{"path": "/etc/motd", "mode": 0o640, "contents": {"source": "data:,node1"}}]
     [unit] = made["systemd"]["units"]
     assert unit["name"] == "var-lib-my\\x2ddata.mount"
     assert "Requires=systemd-fsck@dev-disk-by\\x2dlabel-my\\x2ddata.service\n" in unit["contents"]
@@ -300,7 +301,7 @@ def test_installers_are_scripts_that_a_shell_can_read(inventory, name, variables
         assert config["runcmd"] == [config["write_files"][0]["path"]]
     else:
         [file] = config["storage"]["files"]
-        script = base64.b64decode(file["contents"]["source"].removeprefix("data:;base64,")).decode()
+        script = urllib.parse.unquote(file["contents"]["source"].removeprefix("data:,"))
         assert file["path"] in config["systemd"]["units"][0]["contents"]
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False, capture_output=True).stderr == ""
     for line in ("disk=/dev/disk/by-id/virtio-0", "state=http://10.0.33.1/install/", f"final={'poweroff' if variables else 'reboot'}"):
@@ -310,6 +311,19 @@ def test_installers_are_scripts_that_a_shell_can_read(inventory, name, variables
     assert shown.stdout == "a=$(id) b;c node1"
     assert "$(id) 'other'" not in script
     assert ("AAAA a@b" in made["node1/install"].files["config"]) == bool(variables)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, profile in PROFILES.items() if profile.get("mode") == "install"))
+def test_the_place_of_a_link_stays_where_nginx_finds_it(inventory, name):
+    """No encoding hides it, whatever the kind of the configuration."""
+    own = {"netboot_profile": name, "netboot_install_disk": "/dev/vda"}
+    hosts = inventory(netboot_config_secret="0123456789abcdefghij").node("node1", **own)
+    fleet = hosts.parse()
+    config = _cloud.render(fleet, hosts.hosts, [str(DEFAULTS)])["node1/install"].files["config"]
+    for url in (fleet.install_state_url(fleet.nodes[0]), fleet.config_url(fleet.nodes[0])):
+        assert LINK in url
+        assert url in urllib.parse.unquote(config)
+    assert config.count(LINK) >= 2
 
 
 def test_an_installer_that_is_wrong_is_told_by_its_template(inventory, tmp_path):
