@@ -313,7 +313,7 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
 def test_defaults_are_filled_in(inventory):
     fleet = inventory().node("node1").parse()
     [node] = fleet.nodes
-    assert node == _fleet.Node("node1", ("52:54:00:00:00:01",), "10.0.33.11", "lab", "debian-nfs")
+    assert node == _fleet.Node("node1", ("52:54:00:00:00:01",), "10.0.33.11", "lab", "debian-nfs", quota=16 << 30)
     assert fleet.networks["lab"] == _fleet.Network(
         "lab", "10.0.33.0/24", "10.0.33.1", "eth1", ("10.0.33.20", "10.0.33.30"), "10.0.33.1", lease_time=3600, unknown="address"
     )
