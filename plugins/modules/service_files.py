@@ -12,6 +12,7 @@ description:
   - Writes a whole set of files in one call, however many nodes they are for. Only files whose content differs are touched.
   - New files are staged beside their targets, handed to the service's own checker, swapped in by rename, and taken over by a reload.
   - Then the service is asked what a client would ask. When it does not answer as it should, the previous files are put back and reloaded.
+  - Where it refuses single nodes and serves others, the files stay, the nodes are named in RV(refused), and the next call asks again.
   - A change that was interrupted is finished by the next call.
   - Files that an earlier call with the same O(name) wrote and that are no longer wanted are removed. No other file is ever removed.
 extends_documentation_fragment: bootyard.netboot.master
@@ -73,6 +74,10 @@ options:
             elements: dict
             required: true
             suboptions:
+              node:
+                description: Name of the machine.
+                type: str
+                required: true
               interface:
                 description: Interface to ask on.
                 type: str
@@ -161,7 +166,8 @@ EXAMPLES = r"""
     probe:
       dhcp:
         questions:
-          - interface: eth1
+          - node: node1
+            interface: eth1
             mac: '52:54:00:12:34:56'
             address: 192.0.2.11
             next_server: 192.0.2.1
@@ -183,6 +189,11 @@ activated:
   description: Whether the service was started or took over new files.
   returned: success
   type: bool
+refused:
+  description: What the service refuses to single nodes while it serves others, and what to do.
+  returned: success
+  type: list
+  elements: str
 """
 
 import fnmatch
@@ -238,7 +249,7 @@ PROBES = {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {name: {"type": "str", "required": True} for name in ("interface", "mac", "address", "next_server", "file")},
+                "options": {name: {"type": "str", "required": True} for name in ("node", "interface", "mac", "address", "next_server", "file")},
             }
         },
     },
@@ -259,6 +270,7 @@ def reconcile(options, dry):
     idle = bool(service) and not _services.is_running(service)
     former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
     activated = bool(service) and (bool(changes) or file_set.pending or idle or bool(former))
+    refused = []
     if not dry and (changes or activated or file_set.pending):
         # After a run that was killed it is not known what the service has taken over.
         anew = file_set.pending or any(change.path in options["restart_for"] for change in changes)
@@ -266,12 +278,13 @@ def reconcile(options, dry):
         new = idle or bool(former)
         activation = (lambda: activate(options, how, new, former), lambda: revive(options, how, new, former)) if activated else (None, None)
         kept = files if options["prune"] else {*files, *file_set.ledger.files}
-        file_set.apply(changes, mode, checker(files, options["check"]), *activation, kept=kept)
+        refused = file_set.apply(changes, mode, checker(files, options["check"]), *activation, kept=kept)
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
         "removed": [change.path for change in changes if change.after is None][:MOST],
         "activated": activated,
+        "refused": refused,
         "diff": [diff(change) for change in changes[:20]],
     }
 
@@ -283,12 +296,12 @@ def is_ours(state_dir, name):
 
 
 def activate(options, how, new, former):
-    """Let the service take over its files, and the place of C(former), and prove that it serves them."""
+    """Let the service take over its files, and the place of C(former), and prove that it serves them, but for what it returns."""
     try:
         for unit in former:
             _services.stop(unit)
         _services.activate(options["service"], how)
-        _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
+        refused = _services.probe({kind: probe for kind, probe in options["probe"].items() if probe})
     except Exception:
         # Now, as its unit may be among the files that will be taken back.
         if new:
@@ -297,6 +310,7 @@ def activate(options, how, new, former):
     # Until here they were to start with the machine: a killed run leaves one that the next run knows how to go back to.
     for unit in former:
         _services.disable(unit)
+    return refused
 
 
 def revive(options, how, new, former):
