@@ -35,9 +35,11 @@ def config(fleet: Fleet, tftp_root: str = "") -> str:
         "bind-dynamic",
         *(f"interface={network.interface}" for network in networks(fleet)),
         # The lease file would be written anew and synced for every answer: with 1,000 nodes dnsmasq could not keep up.
-        # After a restart a renewal is granted as asked (authoritative), and an address is pinged before it is given away.
+        # After a restart a renewal is granted as asked (authoritative).
         "leasefile-ro",
         "dhcp-authoritative",
+        # While it waits three seconds for the echo of an address of the pool, it answers no node.
+        "no-ping",
         # By default a thousand; from then on nobody gets an address, whoever has those that are given away.
         f"dhcp-lease-max={most_leases(fleet)}",
         # ROM, boot loader and initramfs of one machine send three client identifiers; its MAC is who it is.

@@ -249,7 +249,9 @@ PROBES = {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {name: {"type": "str", "required": True} for name in ("node", "interface", "mac", "address", "next_server", "file")},
+                "options": {
+                    name: {"type": "str", "required": True} for name in ("node", "interface", "mac", "address", "next_server", "file")
+                },
             }
         },
     },
