@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _disks
+from . import _disks, _secrets
 from . import _profiles as _tables
 from ._artefacts import RECIPE_KEYS, WORD
 from ._disks import Disk
@@ -139,7 +139,7 @@ class Fault:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.host}: {self.variable} = {self.value!r}: {self.right}"
+        return f"{self.host}: {self.variable} = {_secrets.without_credentials(repr(self.value))}: {self.right}"
 
 
 class FleetError(ValueError):
@@ -395,10 +395,10 @@ def canonical_mac(value: Any) -> str:
 
 
 class _Faults(list):
-    """Collects faults; C(add) returns None so that a parser can end with it."""
+    """Collects faults, without the values of secrets; C(add) returns None so that a parser can end with it."""
 
     def add(self, host: str, variable: str, value: Any, right: str) -> None:
-        self.append(Fault(str(host), variable, bare(value), right))
+        self.append(Fault(str(host), variable, bare(_secrets.shown(variable, value)), right))
 
 
 def parse(
@@ -435,7 +435,7 @@ def parse(
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
         faults.add(
-            master, "nfs_root_password_hash", "(hidden)", "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account"
+            master, "nfs_root_password_hash", password, "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account"
         )
     for share in _list(common.get("nfs_root_shared")):
         path = share.get("path") if isinstance(share, Mapping) else share
@@ -794,9 +794,7 @@ def _linked(faults, master, common, nodes, now) -> list[Node]:
     if not secret or not hours:
         return nodes
     if not _SECRET.fullmatch(str(secret)):
-        faults.add(
-            master, "netboot_config_secret", "(hidden)", "takes 20 or more letters, digits, dashes and underscores; make it at random"
-        )
+        faults.add(master, "netboot_config_secret", secret, "takes 20 or more letters, digits, dashes and underscores; make it at random")
     half = hours * 1800
     expires = (int(now) // half + 2) * half
     # nginx proves it in this form (ngx_http_secure_link_module).
@@ -834,7 +832,8 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
         if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
             close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
             hint = f"did you mean {close[0]}?" if close else f"a node has {_names(NODE_VARIABLES)}"
-            faults.add(name, variable, host.get(variable), f"is no variable of this collection; {hint}")
+            # It may be that of a secret, misspelt.
+            faults.add(name, variable, _secrets.HIDDEN, f"is no variable of this collection; {hint}")
     if name == master:
         faults.add(name, "inventory_hostname", name, "is the master and cannot boot from itself; take it out of the nodes' group")
     if not _LABEL.fullmatch(name):
@@ -1057,12 +1056,12 @@ def _bmc(faults, host, value) -> Bmc | None:
     if not value:
         return None
     if not isinstance(value, Mapping):
-        return faults.add(host, "netboot_bmc", "(hidden)", "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
+        return faults.add(host, "netboot_bmc", value, "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
     _known_keys(faults, host, "netboot_bmc", value, {"address", "port", "protocol", "user", "password"})
     protocol = _choice(faults, host, "netboot_bmc.protocol", value.get("protocol", "ipmi"), BMC_PROTOCOLS)
     address = _address(faults, host, "netboot_bmc.address", value.get("address"))
     if _PLACEHOLDER.fullmatch(str(value.get("password", "none"))):
-        faults.add(host, "netboot_bmc.password", "(hidden)", "is a placeholder; put the real one into a vault")
+        faults.add(host, "netboot_bmc.password", value["password"], "is a placeholder; put the real one into a vault")
     port = _number(faults, host, "netboot_bmc.port", _given(value, "port", BMC_PROTOCOLS.get(protocol)), 1, 65535)
     return Bmc(str(address), protocol, port) if address and protocol and port else None
 
@@ -1124,9 +1123,7 @@ def _given(spec: Mapping[str, Any], key: str, default: Any) -> Any:
 def _known_keys(faults, host, where, spec, known) -> None:
     for key in spec:
         if key not in known:
-            faults.add(
-                host, f"{where}.{key}", "(hidden)" if where == "netboot_bmc" else spec[key], f"is not known here; there are {_names(known)}"
-            )
+            faults.add(host, f"{where}.{key}", spec[key], f"is not known here; there are {_names(known)}")
 
 
 def _list(value: Any) -> list[Any]:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from . import _statefile
+from ._secrets import HIDDEN
 
 
 class ReconcileError(RuntimeError):
@@ -184,6 +185,15 @@ class FileSet:
             _statefile.set_aside(self._path)
         _statefile.write_json(self._path, vars(self.ledger))
         self.lost, self._found = "", {}
+
+
+def shown(change: Change, secret: bool) -> dict[str, str]:
+    """One entry of Ansible's diff; of C(secret) files it says that they change and not how."""
+    texts = [
+        ("" if content is None else HIDDEN + "\n") if secret else (content or b"").decode(errors="replace")
+        for content in (change.before, change.after)
+    ]
+    return {"before": texts[0], "after": texts[1], "before_header": change.path, "after_header": change.path}
 
 
 def staging(path: str) -> str:

@@ -33,6 +33,12 @@ options:
     description: Whether to remove files of the set that are no longer in O(files).
     type: bool
     default: true
+  secret:
+    description:
+      - Whether the files hold secrets. What the module returns, and a diff, then says that they change and not how.
+      - The system's log never has the content of any file.
+    type: bool
+    default: false
   check:
     description:
       - Commands that accept or refuse a file, by its path or a shell pattern; C(%s) stands for where the new file waits.
@@ -147,7 +153,7 @@ attributes:
     description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
     support: full
   diff_mode:
-    description: Shows each changed file, up to twenty of them.
+    description: Shows each changed file, up to twenty of them, and of those with O(secret) only that they change.
     support: full
 """
 
@@ -202,7 +208,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _services
+from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _secrets, _services
 
 MOST = 50
 
@@ -214,6 +220,7 @@ def main():
             "files": {"type": "dict", "required": True},
             "mode": {"type": "str", "default": "0644"},
             "prune": {"type": "bool", "default": True},
+            "secret": {"type": "bool", "default": False},
             "check": {"type": "dict", "default": {}},
             "service": {"type": "str"},
             "reload": {"type": "str", "choices": ["reload", "restart", "kea", "none"], "default": "reload"},
@@ -224,11 +231,14 @@ def main():
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
         },
         supports_check_mode=True,
+        no_log=True,  # syslog would get all of the files
     )
+    shown = {**module.params, "files": _secrets.HIDDEN} if module.params["secret"] else module.params
+    called = {"module_args": shown}
     try:
-        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
+        module.exit_json(invocation=called, **_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
     except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError, OSError) as error:
-        module.fail_json(msg=f"{module.params['name']}: {error}")
+        module.fail_json(msg=f"{module.params['name']}: {error}", invocation=called)
 
 
 def _options(**required_or_default):
@@ -287,7 +297,7 @@ def reconcile(options, dry):
         "removed": [change.path for change in changes if change.after is None][:MOST],
         "activated": activated,
         "refused": refused,
-        "diff": [diff(change) for change in changes[:20]],
+        "diff": [_reconcile.shown(change, options["secret"]) for change in changes[:20]],
     }
 
 
@@ -339,12 +349,6 @@ def checker(files, commands):
                 raise _services.ServiceError(f"{command[0]} refuses the new configuration: {(done.stderr + done.stdout).strip()[-2000:]}")
 
     return check
-
-
-def diff(change):
-    """One entry of Ansible's diff."""
-    before, after = ((content or b"").decode(errors="replace") for content in (change.before, change.after))
-    return {"before": before, "after": after, "before_header": change.path, "after_header": change.path}
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ NODE_FAULTS = {  # the node's variables, the one at fault, and its value in the 
     "UUID of another node": ({"netboot_uuid": UUID.upper()}, "netboot_uuid", UUID),
     "unknown state": ({"netboot_state": "gone"}, "netboot_state"),
     "kernel argument with white space": ({"netboot_kernel_args": ["quiet", "a\nAPPEND b"]}, "netboot_kernel_args", "a\nAPPEND b"),
-    "slip of the pen": ({"netboot_ips": "10.0.33.12"}, "netboot_ips"),
+    "slip of the pen": ({"netboot_ips": "10.0.33.12"}, "netboot_ips", "(hidden)"),
     "BMC that is no mapping": ({"netboot_bmc": "admin:hunter2@10.0.44.11"}, "netboot_bmc", "(hidden)"),
     "BMC without an address": ({"netboot_bmc": {"user": "admin"}}, "netboot_bmc.address", None),
     "BMC with an unknown protocol": ({"netboot_bmc": {"address": "10.0.44.1", "protocol": "telnet"}}, "netboot_bmc.protocol", "telnet"),
@@ -293,7 +293,7 @@ def test_hostile_names_and_macs_are_refused_or_inert(name, mac, arguments):
         if "/by-mac/" in path:
             assert [line.split()[0] for line in text.splitlines()[1:]] == ["linux", "initrd", "boot"]
     assert list(_dnsmasq.hosts(fleet, fleet.networks["lab"])) == [
-        f"dhcp-host={_fleet.canonical_mac(mac)},set:lab/debian-nfs/auto,10.0.33.11,{name}."
+        f"dhcp-host={_fleet.canonical_mac(mac)},tag:!says/decline,set:lab/debian-nfs/auto,10.0.33.11,{name}."
     ]
     assert [line for line in _isc.config(fleet).splitlines() if line.lstrip().startswith("host ")] == [
         f'  host {name} {{ hardware ethernet {_fleet.canonical_mac(mac)}; fixed-address 10.0.33.11; option host-name "{name}"; }}'
