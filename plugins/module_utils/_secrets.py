@@ -14,7 +14,9 @@ HIDDEN = "(hidden)"
 
 #: Variables that may hold secrets, anywhere in them; and what of them is none, however wrong.
 _SECRET = re.compile(r"(netboot_(bmc|config_secret|containers|vars(_group|_common)?)|nfs_root_(password_hash|users))(?![a-z_])")
-_OPEN = re.compile(r"netboot_bmc\.(address|port|protocol)|netboot_containers\[\d+\]\.(name|image|archive|ports|volumes)")
+_OPEN = re.compile(
+    r"netboot_bmc\.(address|port|protocol)|netboot_containers\[\d+\]\.(name|image|archive|ports|volumes)|nfs_root_users\.(name|shell)"
+)
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _QUOTED = re.compile(r"'([^']*)'")
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", type(None): "empty"}
