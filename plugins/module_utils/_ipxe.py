@@ -105,8 +105,9 @@ def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str, 
     for node in fleet.present:
         payload = of_node(fleet, node, roots)
         if payload and misread(["ipxe"], payload.arguments):
-            continue  # it boots by PXELINUX, and iPXE would run a part of them
-        if payload:
+            # It boots by PXELINUX, and iPXE would run a part of them.
+            script = f"{_HEAD}echo {node.name} has kernel arguments that only PXELINUX passes on\nsleep 10\n{_LEAVE}"
+        elif payload:
             script = _HEAD + _start(node.name, payload.below(http(fleet.networks[node.network]))) + _LEAVE
         elif fleet.profiles[node.profile].boot == "local":
             script = f"{_HEAD}echo {node.name} boots its disk\n{_DISK}"

@@ -7,7 +7,7 @@ import shlex
 import string
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _fleet, _grub, _ipxe, _lines, _nfs, _personal, _pxelinux
+from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_nginx, _fleet, _grub, _ipxe, _lines, _nfs, _personal, _pxelinux
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -93,6 +93,15 @@ def test_no_menu_offers_what_ipxe_would_run(inventory):
     assert "/by-profile/q.ipxe" in scripts
 
 
+def test_ipxe_runs_nothing_of_what_only_pxelinux_passes_on(inventory):
+    fleet = inventory().node("node1", netboot_kernel_args=["||", "echo"], netboot_loader="pxelinux").parse()
+    roots = {"node1": {"image": "debian-12", "generation": "0001-0", "path": "/srv/nfs/node1"}}
+    script = _ipxe.files(fleet, roots, "", menu=False, replace_rom=False)["/by-mac/52-54-00-00-00-01.ipxe"]
+    assert "|| echo" not in script
+    assert "\nkernel" not in script
+    assert "  APPEND root=/dev/nfs " in _pxelinux.files(fleet, roots, "")["/pxelinux.cfg/01-52-54-00-00-00-01"]
+
+
 # --- other lines -----------------------------------------------------------------------------------------------------
 
 HOSTILE = ("/srv/x;Squash=No_Root_Squash", "/srv/x#", "/srv/x}", "/srv/x(rw)", '/srv/"x"', "/srv/x\\040y", "/srv/../etc", "/srv/x\n/etc")
@@ -152,3 +161,11 @@ def test_a_master_s_name_is_a_word_in_every_file(master):
     with pytest.raises(_fleet.FleetError, match="inventory_hostname"):
         _fleet.parse({master: head}, [], master)
     assert _fleet.parse({"192.0.2.1": head}, [], "192.0.2.1")
+
+
+@pytest.mark.parametrize("address", ["10.0.33.1:8080; root /", "8080 ssl", "unix:/run/x"])
+def test_an_address_to_listen_on_is_no_more_than_that(inventory, address):
+    profiles = {"p": {"boot": "http", "kernel": "k", "config": "nocloud"}}
+    fleet = inventory(netboot_profiles=profiles).node("node1", netboot_profile="p").parse()
+    with pytest.raises(ValueError, match=r"cloud_config_listen: .* is no ADDRESS:PORT"):
+        _cloud_nginx.files(fleet, "/srv/cloud", [address])
