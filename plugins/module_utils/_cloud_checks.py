@@ -124,7 +124,7 @@ def preseed(text: str, wipeable: Collection[str]) -> Findings:
     answers = {}
     for number, line in _logical_lines(text):
         if not _PRESEED.fullmatch(line):
-            yield f"line {number}", f"is {line!r}; write owner, question, type and value, such as d-i netcfg/get_hostname string node1"
+            yield f"line {number}", "is no answer; write owner, question, type and value, such as d-i netcfg/get_hostname string node1"
             continue
         _owner, question, _type, *value = line.split(None, 3)
         answers[question] = value[0] if value else ""

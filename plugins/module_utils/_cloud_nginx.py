@@ -26,6 +26,8 @@ MAKER = "/etc/nginx/bootyard-link.js"
 WITNESS = "/cloud/.bootyard"
 _ZONE = "bootyard_cloud_address"
 
+_LISTEN = re.compile(r"(?:[0-9.]+:)?[0-9]{1,5}")
+
 _MAPS = """\
 # Written by bootyard.netboot, changes are lost.
 
@@ -166,6 +168,9 @@ def files(
     """
     if not fleet.configured:
         return {}
+    for address in listen:
+        if not _LISTEN.fullmatch(str(address)):
+            raise ValueError(f"cloud_config_listen: {address!r} is no ADDRESS:PORT; write one like 10.0.33.1:8080")
     admins = [*(network.address for network in fleet.networks.values()), "127.0.0.0/8", *override_from]
     maps = _MAPS.format(
         admins="".join(f"    {ipaddress.IPv4Network(str(admin))} admin;\n" for admin in dict.fromkeys(admins)),

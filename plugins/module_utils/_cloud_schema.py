@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import _statefile
+from ._secrets import kind
 
 SCHEMA = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
 #: Faults that are shown; a template that is wrong is so for every node.
@@ -138,12 +139,17 @@ def faults(checker: Any, config: Any) -> Iterator[tuple[str, str]]:
     """What cloud-init would complain about: where in the configuration, and what would be right."""
     found = sorted(map(_closest, checker.iter_errors(config)), key=lambda error: list(map(str, error.absolute_path)))
     # Several modules of cloud-init read the same key.
-    yield from dict.fromkeys((_place(error.absolute_path), error.message[:300]) for error in found)
+    yield from dict.fromkeys((_place(error.absolute_path), _message(error)) for error in found)
     known = _known(checker.schema)
     for key in config if isinstance(config, Mapping) and "properties" not in checker.schema else ():
         if key not in known:
             close = difflib.get_close_matches(str(key), known, 1)
             yield str(key), f"is no key of this cloud-init; did you mean {close[0]}?" if close else "is no key of this cloud-init"
+
+
+def _message(error: Any) -> str:
+    """What jsonschema says, but for the value that it says it of, which may be a secret."""
+    return error.message.replace(repr(error.instance), kind(error.instance))[:300]
 
 
 def _place(path: Iterable[Any]) -> str:

@@ -21,6 +21,9 @@ ARCHITECTURES = 4
 #: How option 77 of an iPXE begins, with or without the length that RFC 3004 wants; and the option that only iPXE sends.
 IPXE_CLASSES, IPXE_OPTION = (b"iPXE", b"\x04iPXE"), 175
 
+#: Seconds for which an address rests that a machine declined. Anybody on the wire can decline one in the name of another.
+DECLINED_FOR = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -62,6 +65,13 @@ def options(network: Network) -> Iterator[tuple[int, str, tuple[str, ...]]]:
             yield number, name, tuple(map(str, values))
 
 
+def most_leases(fleet: Fleet) -> int:
+    """How many leases there can be at once: one for each reservation and each address of a pool, so that neither takes room from the other."""
+    pools = [network.pool for network in networks(fleet) if network.pool and answers_strangers(network)]
+    sizes = [int(ipaddress.IPv4Address(last)) - int(ipaddress.IPv4Address(first)) + 1 for first, last in pools]
+    return sum(sizes) + sum(1 for network in networks(fleet) for _card in reservations(fleet, network))
+
+
 def answers_strangers(network: Network) -> bool:
     """Whether a machine that is not in the inventory gets any answer."""
     return network.unknown != "ignore" and (network.mode == "proxy" or bool(network.pool))
@@ -76,7 +86,7 @@ def rivals(client: Client) -> list[Client]:
 def probe(fleet: Fleet) -> dict[str, Any]:
     """Questions to the running server and their right answers: a BIOS in place of each network's first and last node.
 
-    The last one finds out whether the server read all of its reservations.
+    The last one finds out whether the server read all of its reservations. One right answer proves that the server serves.
     """
     questions = []
     for network in networks(fleet):
@@ -86,5 +96,5 @@ def probe(fleet: Fleet) -> dict[str, Any]:
             if told is not None:
                 address = "0.0.0.0" if network.mode == "proxy" else node.ip
                 answer = {"address": address, "next_server": told.next_server or "0.0.0.0", "file": told.file}
-                questions.append({"interface": network.interface, "mac": node.macs[0], **answer})
+                questions.append({"node": node.name, "interface": network.interface, "mac": node.macs[0], **answer})
     return {"dhcp": {"questions": questions}} if questions else {}

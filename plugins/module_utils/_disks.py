@@ -75,8 +75,7 @@ class _Entry:
         self._faults, self._host, self.where, self.spec = faults, host, f"{variable}[{number}]", spec
 
     def fault(self, key: str, right: str, value: Any = None) -> None:
-        shown = "(hidden)" if key.startswith("env.") else self.spec.get(key) if value is None else value
-        self._faults.add(self._host, f"{self.where}.{key}", shown, right)
+        self._faults.add(self._host, f"{self.where}.{key}", self.spec.get(key) if value is None else value, right)
 
     def text(self, key: str, form: re.Pattern[str], right: str) -> str:
         """A value of a form; empty where nothing is said."""
@@ -113,8 +112,7 @@ def _entries(faults: Any, host: str, variable: str, value: Any, keys: Iterable[s
         entry = _Entry(faults, host, variable, number, spec)
         for key in spec:
             if key not in keys:
-                shown = "(hidden)" if variable == "netboot_containers" else spec[key]
-                entry.fault(str(key), f"is not known here; there are {', '.join(sorted(keys))}", shown)
+                entry.fault(str(key), f"is not known here; there are {', '.join(sorted(keys))}")
         yield entry
 
 
@@ -212,7 +210,7 @@ def _volumes(entry: _Entry) -> Iterator[str]:
 def _env(entry: _Entry) -> Iterator[tuple[str, str]]:
     env = entry.spec.get("env") or {}
     if not isinstance(env, Mapping):
-        entry.fault("env", "is no mapping; write {NAME: value}", "(hidden)")
+        entry.fault("env", "is no mapping; write {NAME: value}")
         return
     for name, value in env.items():
         if not _ENV.fullmatch(str(name)):

@@ -17,7 +17,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from ._bootchain import answers, plans
-from ._dhcp import IPXE_CLASSES, IPXE_OPTION, answers_strangers, networks, options, reservations, rivals
+from ._dhcp import IPXE_CLASSES, IPXE_OPTION, answers_strangers, most_leases, networks, options, reservations, rivals
 from ._fleet import Fleet, Network
 from ._loaders import CLIENTS, HTTP, PXE, Client
 
@@ -35,9 +35,13 @@ def config(fleet: Fleet, tftp_root: str = "") -> str:
         "bind-dynamic",
         *(f"interface={network.interface}" for network in networks(fleet)),
         # The lease file would be written anew and synced for every answer: with 1,000 nodes dnsmasq could not keep up.
-        # After a restart a renewal is granted as asked (authoritative), and an address is pinged before it is given away.
+        # After a restart a renewal is granted as asked (authoritative).
         "leasefile-ro",
         "dhcp-authoritative",
+        # While it waits three seconds for the echo of an address of the pool, it answers no node.
+        "no-ping",
+        # By default a thousand; from then on nobody gets an address, whoever has those that are given away.
+        f"dhcp-lease-max={most_leases(fleet)}",
         # ROM, boot loader and initramfs of one machine send three client identifiers; its MAC is who it is.
         "dhcp-ignore-clid",
         # By default it names itself as boot server to everybody.
@@ -55,9 +59,10 @@ def config(fleet: Fleet, tftp_root: str = "") -> str:
 def hosts(fleet: Fleet, network: Network) -> Iterator[str]:
     """The reservations on a network."""
     for card in reservations(fleet, network):
+        # A node's address is the node's, whoever declines it in the node's name: it would be nobody's for ten minutes.
         # It never gives away its own address, and would take the master for a stranger.
         # The dot keeps a name like 12, 2h or ignore from being read as something else; it is not sent.
-        yield "dhcp-host=" + (f"{card.mac},set:{card.plan},{card.ip},{card.name}." if card.plan else f"{card.mac},ignore")
+        yield "dhcp-host=" + (f"{card.mac},tag:!says/decline,set:{card.plan},{card.ip},{card.name}." if card.plan else f"{card.mac},ignore")
 
 
 def _network(network: Network) -> Iterator[str]:
@@ -82,6 +87,7 @@ def _network(network: Network) -> Iterator[str]:
 def snippet(fleet: Fleet) -> Iterator[str]:
     """How machines are recognised, and what each is told to boot."""
     yield "# What machines say"
+    yield "dhcp-match=set:says/decline,53,4b"
     for name in IPXE_CLASSES:
         yield f"dhcp-match=set:says/iPXE,77,{name.hex(':')}"
     yield f"dhcp-match=set:says/iPXE,{IPXE_OPTION}"

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _disks
+from . import _disks, _lines, _secrets
 from . import _profiles as _tables
 from ._artefacts import RECIPE_KEYS, WORD
 from ._disks import Disk
@@ -110,10 +110,25 @@ IMAGE_FORMS = ("directory", "squashfs")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DOMAIN = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
-_INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
+#: A master may be known by an address, and its name is no node's.
+_MASTER = re.compile(r"(?![-.])[A-Za-z0-9._-]{1,253}(?<![-.])")
+#: A directory that is exported and mounted. Each server and fstab(5) have characters that end a path, or more.
+_PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._+@-]+)+")
+_IS_PATH = "is no absolute path of letters, digits and -._+@; write one like /srv/shared"
+_KEY = re.compile(r"[^\x00-\x1f\x7f]*\n?")
+_IS_KEY = "is no line of authorized_keys(5); give each key an entry of its own"
+#: Values that are printed into files as they are, and what they may be.
+_PARTS = {
+    **dict.fromkeys(("tftp_directory", "ipxe_http_directory", "cloud_config_directory", "cloud_config_installs"), (_PATH, _IS_PATH)),
+    "nfs_root_tmpfs": (_PATH, _IS_PATH),
+    "nfs_root_authorized_keys": (_KEY, _IS_KEY),
+    "nfs_root_users.name": (re.compile(r"[a-z_][a-z0-9_-]{0,31}"), "is no name of an account; take small letters, digits, - and _"),
+    "nfs_root_users.shell": (_PATH, _IS_PATH),
+    "nfs_root_users.authorized_keys": (_KEY, _IS_KEY),
+}
+_INTERFACE = re.compile(r"(?!-)[A-Za-z0-9._@-]{1,15}")
 _KERNEL_ARG = re.compile(r"[!-~]+")
 _MAC_FORMS = re.compile(r"(?:[0-9a-f]{2}(?P<sep>[:-]))(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}")
-_PATH = re.compile(r"(?:/[^\s/]+)+")
 #: A file below /srv/http, or a URL. No character that a boot loader's script would read as its own.
 _FILE = re.compile(r"(?:http://[A-Za-z0-9.:-]+/)?(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~+@%/-]+")
 #: What stands for a node's own value in kernel arguments; a shell's or iPXE's ${…} is something else.
@@ -124,8 +139,6 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{20,}")
 #: Of characters that no encoding of URLs changes.
 LINK = "link-of-this-boot"
 _LINKED = re.compile(r"(?<!\$)\{(?:config_url|datasource|install_datasource|install_url)\}")
-#: Arguments that a loader's script would not pass on as they are (iPXE, src/core/exec.c; GRUB, grub-core/lib/cmdline.c).
-_NOT_PASSED = {"ipxe": re.compile(r"\$\{.*\}|^(?:\|\||&&|;)$|^#"), "grub": re.compile(r"[\\'\"]"), "pxelinux": re.compile(r"(?!)")}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRYPT = re.compile(r"[!*]|\$[0-9a-z]+\$[!-9;-~]+")
 _PLACEHOLDER = re.compile(r"|change[-_ ]?me|x{3,}|\.{3,}|<.*>|secret|placeholder", re.IGNORECASE)
@@ -141,7 +154,7 @@ class Fault:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.host}: {self.variable} = {self.value!r}: {self.right}"
+        return f"{self.host}: {self.variable} = {_secrets.without_credentials(repr(self.value))}: {self.right}"
 
 
 class FleetError(ValueError):
@@ -397,10 +410,10 @@ def canonical_mac(value: Any) -> str:
 
 
 class _Faults(list):
-    """Collects faults; C(add) returns None so that a parser can end with it."""
+    """Collects faults, without the values of secrets; C(add) returns None so that a parser can end with it."""
 
     def add(self, host: str, variable: str, value: Any, right: str) -> None:
-        self.append(Fault(str(host), variable, bare(value), right))
+        self.append(Fault(str(host), variable, bare(_secrets.shown(variable, value)), right))
 
 
 def parse(
@@ -423,6 +436,10 @@ def parse(
     """
     faults = _Faults()
     common = hosts[master]
+    if not _MASTER.fullmatch(str(master)):
+        faults.add(
+            master, "inventory_hostname", master, "is no host's name or IPv4 address; files of DHCP, names and scripts have it in them"
+        )
     networks = _networks(faults, master, common, interfaces, interface)
     images = _images(faults, master, common)
     own = _mapping(faults, master, "netboot_profiles", common)
@@ -435,12 +452,14 @@ def parse(
     password = common.get("nfs_root_password_hash", "!")
     if not _CRYPT.fullmatch(str(password)):
         faults.add(
-            master, "nfs_root_password_hash", "(hidden)", "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account"
+            master, "nfs_root_password_hash", password, "is no crypt(5) hash; make one with mkpasswd, or write '!' to lock the account"
         )
+    _lines_of_files(faults, master, common)
     for share in _list(common.get("nfs_root_shared")):
-        path = share.get("path") if isinstance(share, Mapping) else share
-        if not _PATH.fullmatch(str(path)):
-            faults.add(master, "nfs_root_shared", path, "is no absolute path without spaces; write {path: /srv/shared}")
+        both = [share["path"], share.get("mount") or share["path"]] if isinstance(share, Mapping) and "path" in share else [share]
+        for path in dict.fromkeys(map(str, both)):
+            if not _PATH.fullmatch(path):
+                faults.add(master, "nfs_root_shared", path, _IS_PATH)
     master_macs = _macs(faults, master, common.get("netboot_mac"), required=False)
     subnets = [(network, ipaddress.ip_network(network.cidr)) for network in networks.values()]
     slaves, gone, nodes = set(slaves), set(absent), []
@@ -459,7 +478,34 @@ def parse(
         raise FleetError(faults)
     booted = {name for node in nodes if node.state == "present" for name in profiles[node.profile].artefacts}
     artefacts = {name: needed[name] for name in sorted(booted)}
-    return Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes), artefacts)
+    fleet = Fleet(master, master_macs, networks, profiles, images, binaries, tuple(nodes), artefacts)
+    _passed_on(faults, fleet)
+    if faults:
+        raise FleetError(faults)
+    return fleet
+
+
+def _passed_on(faults, fleet) -> None:
+    """Kernel arguments, put together and filled in, must reach the kernel as they are."""
+    for node in fleet.present:
+        loader = fleet.loader_of(node).replace("auto", "ipxe")
+        wrong = fleet.profiles[node.profile].boot != "local" and _lines.misread([loader, "Linux"], fleet.kernel_args_of(node))
+        if wrong:
+            reader, word = wrong
+            ways = "write it otherwise" if reader == "Linux" else "write it otherwise, or boot with loader: pxelinux"
+            right = f"is read by {reader} as its own, or too much, in the line of all arguments; {ways}"
+            faults.add(node.name, "netboot_kernel_args", word, right)
+
+
+def _lines_of_files(faults, master, common) -> None:
+    """Values of other roles that become parts of lines in somebody's file, and could be more than a part of one."""
+    users = [user for user in _list(common.get("nfs_root_users")) if isinstance(user, Mapping)]
+    fields = {f"nfs_root_users.{key}": [user.get(key) for user in users] for key in ("name", "shell", "authorized_keys")}
+    for variable, (form, right) in _PARTS.items():
+        for value in _list(fields.get(variable, common.get(variable))):
+            for part in _list(value):
+                if not form.fullmatch(str(part)):
+                    faults.add(master, variable, part, right)
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
@@ -791,9 +837,7 @@ def _linked(faults, master, common, profiles, nodes) -> list[Node]:
     if not secret:
         return nodes
     if not _SECRET.fullmatch(str(secret)):
-        faults.add(
-            master, "netboot_config_secret", "(hidden)", "takes 20 or more letters, digits, dashes and underscores; make it at random"
-        )
+        faults.add(master, "netboot_config_secret", secret, "takes 20 or more letters, digits, dashes and underscores; make it at random")
     for node in nodes:
         profile = profiles[node.profile]
         loader = node.loader or profile.loader
@@ -832,7 +876,8 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
         if variable.startswith("netboot_") and variable not in NODE_VARIABLES and variable not in MASTER_VARIABLES:
             close = difflib.get_close_matches(variable, NODE_VARIABLES, 1)
             hint = f"did you mean {close[0]}?" if close else f"a node has {_names(NODE_VARIABLES)}"
-            faults.add(name, variable, host.get(variable), f"is no variable of this collection; {hint}")
+            # It may be that of a secret, misspelt.
+            faults.add(name, variable, _secrets.HIDDEN, f"is no variable of this collection; {hint}")
     if name == master:
         faults.add(name, "inventory_hostname", name, "is the master and cannot boot from itself; take it out of the nodes' group")
     if not _LABEL.fullmatch(name):
@@ -909,7 +954,7 @@ def _install_disk(faults, name, value, profile, disks, args) -> str:
             faults.add(name, "netboot_disks", value, "is the disk that the system is installed on; leave it out")
     for arg in args:
         # The installed system starts from GRUB's menu.
-        if _NOT_PASSED["grub"].search(arg):
+        if _lines.misread(["grub"], [arg]):
             faults.add(name, "netboot_kernel_args", arg, "is read by GRUB on the installed disk as its own; write it without quotes")
     return str(value or "")
 
@@ -945,14 +990,10 @@ def _tokens(faults, name, args, profile) -> None:
 
 
 def _node_loader(faults, name, value, profile, args) -> str:
-    """The node's own loader, if it has one; with whatever loader, its kernel arguments must reach the kernel as they are."""
+    """The node's own loader, if it has one."""
     if not profile:
         return ""
     loader = _loader(faults, name, "netboot_loader", value, profile.boot) if value else ""
-    used = (loader or profile.loader).replace("auto", "ipxe")
-    for arg in profile.kernel_args + args if profile.boot != "local" else ():
-        if _NOT_PASSED[used].search(arg):
-            faults.add(name, "netboot_kernel_args", arg, f"is read by {used} as its own; write it otherwise, or boot with loader: pxelinux")
     if profile.mode == "install" and loader and loader not in _ASKING:
         faults.add(name, "netboot_loader", loader, _NOT_ASKING)
     if profile.pxelinux_config and args:
@@ -1055,12 +1096,12 @@ def _bmc(faults, host, value) -> Bmc | None:
     if not value:
         return None
     if not isinstance(value, Mapping):
-        return faults.add(host, "netboot_bmc", "(hidden)", "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
+        return faults.add(host, "netboot_bmc", value, "is no mapping; write {address: 10.0.44.11, user: admin, password: …}")
     _known_keys(faults, host, "netboot_bmc", value, {"address", "port", "protocol", "user", "password"})
     protocol = _choice(faults, host, "netboot_bmc.protocol", value.get("protocol", "ipmi"), BMC_PROTOCOLS)
     address = _address(faults, host, "netboot_bmc.address", value.get("address"))
     if _PLACEHOLDER.fullmatch(str(value.get("password", "none"))):
-        faults.add(host, "netboot_bmc.password", "(hidden)", "is a placeholder; put the real one into a vault")
+        faults.add(host, "netboot_bmc.password", value["password"], "is a placeholder; put the real one into a vault")
     port = _number(faults, host, "netboot_bmc.port", _given(value, "port", BMC_PROTOCOLS.get(protocol)), 1, 65535)
     return Bmc(str(address), protocol, port) if address and protocol and port else None
 
@@ -1122,9 +1163,7 @@ def _given(spec: Mapping[str, Any], key: str, default: Any) -> Any:
 def _known_keys(faults, host, where, spec, known) -> None:
     for key in spec:
         if key not in known:
-            faults.add(
-                host, f"{where}.{key}", "(hidden)" if where == "netboot_bmc" else spec[key], f"is not known here; there are {_names(known)}"
-            )
+            faults.add(host, f"{where}.{key}", spec[key], f"is not known here; there are {_names(known)}")
 
 
 def _list(value: Any) -> list[Any]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ._secrets import kind
+
 #: Butane's variants and versions, and the spec that each stands for (coreos.github.io/butane/specs).
 VARIANTS = {
     "fcos": {"1.0.0": "3.0.0", "1.1.0": "3.1.0", "1.2.0": "3.2.0", "1.3.0": "3.2.0", "1.4.0": "3.3.0", "1.5.0": "3.4.0"}
@@ -190,13 +192,13 @@ def check(config: Any) -> Iterator[tuple[str, str]]:
 def _shape(where: str, value: Any, holds: Any, version: str) -> Iterator[tuple[str, str]]:
     if isinstance(holds, list):
         if not isinstance(value, list):
-            yield where, f"is {value!r}; write a list"
+            yield where, f"is {kind(value)}; write a list"
             return
         for number, item in enumerate(value):
             yield from _shape(f"{where}[{number}]", item, holds[0], version)
     elif isinstance(holds, Mapping):
         if not isinstance(value, Mapping):
-            yield where, f"is {value!r}; write a mapping with {', '.join(sorted(holds))}"
+            yield where, f"is {kind(value)}; write a mapping with {', '.join(sorted(holds))}"
             return
         for key, item in value.items():
             place = f"{where}.{key}".lstrip(".")
@@ -210,7 +212,7 @@ def _shape(where: str, value: Any, holds: Any, version: str) -> Iterator[tuple[s
             if field.required and value.get(key) is None:
                 yield f"{where}.{key}".lstrip("."), "is missing"
     elif not isinstance(value, holds) or (holds is int and isinstance(value, bool)):
-        yield where, f"is {value!r}; write {_TYPES[holds]}"
+        yield where, f"is {kind(value)}; write {_TYPES[holds]}"
 
 
 _TYPES = {str: "a text", int: "a whole number", bool: "true or false"}

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._fleet import Fleet, Node
+from ._lines import misread
 from ._loaders import SCRIPT
 from ._payload import Payload, http, of_anybody, of_node
 
@@ -103,7 +104,10 @@ def files(fleet: Fleet, roots: Mapping[str, Mapping[str, Any]], directory: str, 
     scripts = {SCRIPT: _search(fleet, menu, replace_rom), "default.ipxe": _default(fleet)}
     for node in fleet.present:
         payload = of_node(fleet, node, roots)
-        if payload:
+        if payload and misread(["ipxe"], payload.arguments):
+            # It boots by PXELINUX, and iPXE would run a part of them.
+            script = f"{_HEAD}echo {node.name} has kernel arguments that only PXELINUX passes on\nsleep 10\n{_LEAVE}"
+        elif payload:
             script = _HEAD + _start(node.name, payload.below(http(fleet.networks[node.network]))) + _LEAVE
         elif fleet.profiles[node.profile].boot == "local":
             script = f"{_HEAD}echo {node.name} boots its disk\n{_DISK}"
@@ -127,7 +131,7 @@ def names(node: Node) -> list[str]:
 def _choices(fleet: Fleet) -> dict[str, Payload]:
     """What anybody may choose: kernels that know nothing of a node. Their paths are those of whatever server has the script."""
     found = {name: of_anybody(profile) for name, profile in sorted(fleet.profiles.items())}
-    return {name: payload.below("/") for name, payload in found.items() if payload}
+    return {name: payload.below("/") for name, payload in found.items() if payload and not misread(["ipxe", "Linux"], payload.arguments)}
 
 
 def _search(fleet: Fleet, menu: bool, replace_rom: bool) -> str:

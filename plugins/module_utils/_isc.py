@@ -14,7 +14,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from ._bootchain import Plan, answer, plans
-from ._dhcp import ARCHITECTURES, IPXE_CLASSES, IPXE_OPTION, Reservation, answers_strangers, networks, options, reservations
+from ._dhcp import ARCHITECTURES, DECLINED_FOR, IPXE_CLASSES, IPXE_OPTION, Reservation, answers_strangers, networks, options, reservations
 from ._fleet import Fleet, Network
 from ._loaders import CLIENTS, Client
 
@@ -32,6 +32,8 @@ def config(fleet: Fleet) -> str:
         "ignore-client-uids true;",
         # Who asks again soon is told the whole lease time, not what is left of it.
         "dhcp-cache-threshold 0;",
+        # An address with a reservation is no lease, and cannot be declined.
+        f"abandon-lease-time {DECLINED_FOR};",
         *definitions(),
         *(line for network in networks(fleet) for line in _subnet(fleet, network)),
         *groups(fleet),

@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from ._bootchain import Answer, Plan, answers, plans
-from ._dhcp import ARCHITECTURES, IPXE_CLASSES, IPXE_OPTION, answers_strangers, networks, options, reservations, rivals
+from ._dhcp import ARCHITECTURES, DECLINED_FOR, IPXE_CLASSES, IPXE_OPTION, answers_strangers, networks, options, reservations, rivals
 from ._fleet import Fleet, Network
 from ._loaders import CLIENTS, Client
 
@@ -34,6 +34,8 @@ def config(fleet: Fleet) -> str:
         "control-socket": {"socket-type": "unix", "socket-name": "/run/kea/kea4-ctrl-socket"},
         "lease-database": {"type": "memfile", "persist": True, "lfc-interval": 3600},
         "authoritative": True,
+        # By default a day, and for reservations as well.
+        "decline-probation-period": DECLINED_FOR,
         # ROM, boot loader and initramfs of one machine send three client identifiers; its MAC is who it is.
         "match-client-id": False,
         "host-reservation-identifiers": ["hw-address"],
@@ -106,7 +108,8 @@ def _subnet(fleet: Fleet, network: Network, number: int) -> dict[str, Any]:
         "interface": network.interface,
         "valid-lifetime": network.lease_time,
         "option-data": [{"name": name, "data": ", ".join(values)} for _number, name, values in options(network)],
-        "pools": [{"pool": " - ".join(network.pool)}] if network.pool and answers_strangers(network) else [],
+        # A node whose address is not to be had gets none, rather than one that its root is not exported to.
+        "pools": [{"pool": " - ".join(network.pool), "client-class": "UNKNOWN"}] if network.pool and answers_strangers(network) else [],
         "reservations": reserved(fleet, network),
     }
 

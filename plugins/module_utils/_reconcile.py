@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from . import _statefile
+from ._secrets import HIDDEN
 
 
 class ReconcileError(RuntimeError):
@@ -98,15 +99,16 @@ class FileSet:
         changes: Iterable[Change],
         mode: int,
         check: Callable[[str], None] | None = None,
-        activate: Callable[[], None] | None = None,
+        activate: Callable[[], list[str] | None] | None = None,
         revive: Callable[[], None] | None = None,
         kept: Iterable[str] = (),
-    ) -> None:
+    ) -> list[str]:
         """Make the changes and confirm them.
 
         C(check) is called with the path of each staged file and C(activate) once after the swap; when one of them
         raises, the previous files are back in place, and C(revive) was called if they had been swapped, before
-        C(ReconcileError) is raised. C(kept) are all the paths that stay in the ledger.
+        C(ReconcileError) is raised. C(kept) are all the paths that stay in the ledger. What C(activate) returns, and this with
+        it, is what single nodes still miss: the files stay, and the next call activates them again.
         """
         changes = list(changes)
         staged = [change for change in changes if change.after is not None]
@@ -136,15 +138,17 @@ class FileSet:
                 _remove(change.path)
             else:
                 os.rename(staging(change.path), change.path)
+        missed: list[str] = []
         if activate:
             try:
-                activate()
+                missed = activate() or []
             except Exception as error:
                 self._undo(revive, error)
         self._sweep()
         kept = set(kept)
-        self.ledger = Ledger({path: digest for path, digest in self.ledger.files.items() if path in kept})
+        self.ledger = Ledger({path: digest for path, digest in self.ledger.files.items() if path in kept}, pending=bool(missed))
         self._save()
+        return missed
 
     def _undo(self, revive: Callable[[], None] | None, error: Exception) -> None:
         self._sweep()
@@ -181,6 +185,15 @@ class FileSet:
             _statefile.set_aside(self._path)
         _statefile.write_json(self._path, vars(self.ledger))
         self.lost, self._found = "", {}
+
+
+def shown(change: Change, secret: bool) -> dict[str, str]:
+    """One entry of Ansible's diff; of C(secret) files it says that they change and not how."""
+    texts = [
+        ("" if content is None else HIDDEN + "\n") if secret else (content or b"").decode(errors="replace")
+        for content in (change.before, change.after)
+    ]
+    return {"before": texts[0], "after": texts[1], "before_header": change.path, "after_header": change.path}
 
 
 def staging(path: str) -> str:

@@ -29,6 +29,12 @@ class ServiceError(RuntimeError):
     """A service is not running or does not answer as it should."""
 
 
+class Refused(str):
+    """A complaint about single nodes of a service that answers others as it should: a line for each."""
+
+    __slots__ = ()
+
+
 def is_enabled(unit: str) -> bool:
     """Whether the unit starts with the machine."""
     return _systemctl("is-enabled", unit).returncode == 0
@@ -71,14 +77,22 @@ def disable(unit: str) -> None:
     _must(_systemctl("disable", "--now", unit), f"cannot disable {unit}")
 
 
-def probe(wanted: Mapping[str, Mapping[str, Any]]) -> None:
-    """Ask the service until each probe in C(wanted) (see C(PROBES)) is content; raises C(ServiceError) if one stays unhappy."""
+def probe(wanted: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Ask the service until each probe in C(wanted) (see C(PROBES)) passes; raises C(ServiceError) if one goes on failing.
+
+    Returns what it goes on refusing to single nodes while it serves others.
+    """
+    refused: list[str] = []
     for kind, options in wanted.items():
         deadline = time.monotonic() + PATIENCE + options.get("count", 0) / 100  # many exports take their time
         while complaint := PROBES[kind](**options):
             if time.monotonic() > deadline:
-                raise ServiceError(f"the {kind} probe failed: {complaint}")
+                if not isinstance(complaint, Refused):
+                    raise ServiceError(f"the {kind} probe failed: {complaint}")
+                refused += complaint.splitlines()
+                break
             time.sleep(0.3)
+    return refused
 
 
 def is_lost(wanted: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -123,15 +137,21 @@ RELOADERS: dict[str, Callable[[str], None]] = {
 
 
 def _probe_dhcp(questions: list[Mapping[str, str]]) -> str | None:
+    """A node that gets no answer, or another address, while others get theirs has lost its lease, and is no fault of the files."""
+    refused = []
     for question in questions:
         mac, interface = question["mac"], question["interface"]
         answer = _dhcp_wire.ask(interface, mac, options=_dhcp_wire.pxe_options(), timeout=2, own=True)
-        if not answer:
-            return f"no answer to {mac} on {interface}"
-        got = {"address": answer.address, "next_server": answer.next_server, "file": answer.file}
+        if not answer or answer.address != question["address"]:
+            refused.append(
+                f"{question['node']}: {mac} on {interface} is offered {answer.address if answer else 'nothing'} instead of "
+                f"{question['address']}; find out from the DHCP server's log who holds that address, take it off the network, and run again"
+            )
+            continue
+        got = {"next_server": answer.next_server, "file": answer.file}
         if wrong := {key: value for key, value in got.items() if value != question[key]}:
             return f"{mac} on {interface} is told {wrong} instead of { ({key: question[key] for key in wrong}) }"
-    return None
+    return Refused("\n".join(refused)) if len(refused) < len(questions) else "; ".join(refused)
 
 
 def _probe_tftp(address: str, path: str) -> str | None:

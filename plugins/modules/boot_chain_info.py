@@ -128,6 +128,7 @@ def main():
             "installs_directory": {"type": "path", "default": "/srv/installs"},
         },
         supports_check_mode=True,
+        no_log=True,  # syslog would get the links to configurations
     )
     options = module.params
     fleet = Fleet.from_dict(options["fleet"])

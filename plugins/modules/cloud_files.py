@@ -120,14 +120,8 @@ def reconcile(options, dry):
         "written": [change.path for change in changes if change.after is not None][:MOST],
         "removed": [change.path for change in changes if change.after is None][:MOST],
         "checked": checked,
-        "diff": [hidden(change) for change in changes[:20]],
+        "diff": [_reconcile.shown(change, secret=True) for change in changes[:20]],
     }
-
-
-def hidden(change):
-    """One entry of Ansible's diff, which says that a file changes and not how."""
-    before, after = ("" if content is None else "(hidden)\n" for content in (change.before, change.after))
-    return {"before": before, "after": after, "before_header": change.path, "after_header": change.path}
 
 
 if __name__ == "__main__":

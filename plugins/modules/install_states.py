@@ -85,6 +85,7 @@ def main():
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
         },
         supports_check_mode=True,
+        no_log=True,  # syslog would get the links to configurations
     )
     try:
         module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))

@@ -12,6 +12,7 @@ description:
   - Writes a whole set of files in one call, however many nodes they are for. Only files whose content differs are touched.
   - New files are staged beside their targets, handed to the service's own checker, swapped in by rename, and taken over by a reload.
   - Then the service is asked what a client would ask. When it does not answer as it should, the previous files are put back and reloaded.
+  - Where it refuses single nodes and serves others, the files stay, the nodes are named in RV(refused), and the next call asks again.
   - A change that was interrupted is finished by the next call.
   - Files that an earlier call with the same O(name) wrote and that are no longer wanted are removed. No other file is ever removed.
 extends_documentation_fragment: bootyard.netboot.master
@@ -32,6 +33,12 @@ options:
     description: Whether to remove files of the set that are no longer in O(files).
     type: bool
     default: true
+  secret:
+    description:
+      - Whether the files hold secrets. What the module returns, and a diff, then says that they change and not how.
+      - The system's log never has the content of any file.
+    type: bool
+    default: false
   check:
     description:
       - Commands that accept or refuse a file, by its path or a shell pattern; C(%s) stands for where the new file waits.
@@ -73,6 +80,10 @@ options:
             elements: dict
             required: true
             suboptions:
+              node:
+                description: Name of the machine.
+                type: str
+                required: true
               interface:
                 description: Interface to ask on.
                 type: str
@@ -154,7 +165,7 @@ attributes:
     description: Predicts what a run would change. The checker is not asked, as that takes a file in its place.
     support: full
   diff_mode:
-    description: Shows each changed file, up to twenty of them.
+    description: Shows each changed file, up to twenty of them, and of those with O(secret) only that they change.
     support: full
 """
 
@@ -173,7 +184,8 @@ EXAMPLES = r"""
     probe:
       dhcp:
         questions:
-          - interface: eth1
+          - node: node1
+            interface: eth1
             mac: '52:54:00:12:34:56'
             address: 192.0.2.11
             next_server: 192.0.2.1
@@ -195,6 +207,11 @@ activated:
   description: Whether the service was started or took over new files.
   returned: success
   type: bool
+refused:
+  description: What the service refuses to single nodes while it serves others, and what to do.
+  returned: success
+  type: list
+  elements: str
 """
 
 import fnmatch
@@ -203,7 +220,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import warn
-from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _services
+from ansible_collections.bootyard.netboot.plugins.module_utils import _reconcile, _run, _secrets, _services
 
 MOST = 50
 
@@ -215,6 +232,7 @@ def main():
             "files": {"type": "dict", "required": True},
             "mode": {"type": "str", "default": "0644"},
             "prune": {"type": "bool", "default": True},
+            "secret": {"type": "bool", "default": False},
             "check": {"type": "dict", "default": {}},
             "service": {"type": "str"},
             "reload": {"type": "str", "choices": ["reload", "restart", "kea", "none"], "default": "reload"},
@@ -225,11 +243,14 @@ def main():
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
         },
         supports_check_mode=True,
+        no_log=True,  # syslog would get all of the files
     )
+    shown = {**module.params, "files": _secrets.HIDDEN} if module.params["secret"] else module.params
+    called = {"module_args": shown}
     try:
-        module.exit_json(**_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
+        module.exit_json(invocation=called, **_run.carry_out(module.params, module.check_mode, functools.partial(reconcile, module.params)))
     except (_run.RunError, _reconcile.ReconcileError, _services.ServiceError, OSError) as error:
-        module.fail_json(msg=f"{module.params['name']}: {error}")
+        module.fail_json(msg=f"{module.params['name']}: {error}", invocation=called)
 
 
 def _options(**required_or_default):
@@ -250,7 +271,9 @@ PROBES = {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {name: {"type": "str", "required": True} for name in ("interface", "mac", "address", "next_server", "file")},
+                "options": {
+                    name: {"type": "str", "required": True} for name in ("node", "interface", "mac", "address", "next_server", "file")
+                },
             }
         },
     },
@@ -273,6 +296,7 @@ def reconcile(options, dry):
     lost = bool(service) and not idle and _services.is_lost(questions(options))
     former = [unit for name, unit in options["replaces"].items() if is_ours(options["state_dir"], name) and _services.is_there(unit)]
     activated = bool(service) and (bool(changes) or file_set.pending or idle or lost or bool(former))
+    refused = []
     if not dry and (changes or activated or file_set.pending):
         # After a run that was killed it is not known what the service has taken over.
         anew = file_set.pending or any(change.path in options["restart_for"] for change in changes)
@@ -280,13 +304,14 @@ def reconcile(options, dry):
         new = idle or bool(former)
         activation = (lambda: activate(options, how, new, former), lambda: revive(options, how, new, former)) if activated else (None, None)
         kept = files if options["prune"] else {*files, *file_set.ledger.files}
-        file_set.apply(changes, mode, checker(files, options["check"]), *activation, kept=kept)
+        refused = file_set.apply(changes, mode, checker(files, options["check"]), *activation, kept=kept)
     return {
         "changed": bool(changes) or activated,
         "written": [change.path for change in changes if change.after is not None][:MOST],
         "removed": [change.path for change in changes if change.after is None][:MOST],
         "activated": activated,
-        "diff": [diff(change) for change in changes[:20]],
+        "refused": refused,
+        "diff": [_reconcile.shown(change, options["secret"]) for change in changes[:20]],
     }
 
 
@@ -302,12 +327,12 @@ def is_ours(state_dir, name):
 
 
 def activate(options, how, new, former):
-    """Let the service take over its files, and the place of C(former), and prove that it serves them."""
+    """Let the service take over its files, and the place of C(former), and prove that it serves them, but for what it returns."""
     try:
         for unit in former:
             _services.stop(unit)
         _services.activate(options["service"], how)
-        _services.probe(questions(options))
+        refused = _services.probe(questions(options))
     except Exception:
         # Now, as its unit may be among the files that will be taken back.
         if new:
@@ -316,6 +341,7 @@ def activate(options, how, new, former):
     # Until here they were to start with the machine: a killed run leaves one that the next run knows how to go back to.
     for unit in former:
         _services.disable(unit)
+    return refused
 
 
 def revive(options, how, new, former):
@@ -342,12 +368,6 @@ def checker(files, commands):
                 raise _services.ServiceError(f"{command[0]} refuses the new configuration: {(done.stderr + done.stdout).strip()[-2000:]}")
 
     return check
-
-
-def diff(change):
-    """One entry of Ansible's diff."""
-    before, after = ((content or b"").decode(errors="replace") for content in (change.before, change.after))
-    return {"before": before, "after": after, "before_header": change.path, "after_header": change.path}
 
 
 if __name__ == "__main__":

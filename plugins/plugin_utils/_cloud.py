@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.bootyard.netboot.plugins.module_utils import _cloud_checks as checks
+from ansible_collections.bootyard.netboot.plugins.module_utils import _secrets as secrets
 from ansible_collections.bootyard.netboot.plugins.module_utils._disks import containers as read_containers
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import CONFIG_KINDS, Fleet, Network, Node, bare
 from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import IgnitionError, from_butane
@@ -123,7 +124,7 @@ def _values(work: _Work, fleet: Fleet, network: Mapping[str, Any], own: Mapping[
     for layer in LAYERS:
         variables = own.get(layer) or {}
         if not isinstance(variables, Mapping):
-            work.fault("config", f"{layer} is {variables!r}; write a mapping of names")
+            work.fault("config", f"{layer} is {secrets.kind(variables)}; write a mapping of names")
             continue
         for name in variables:
             if not NAME.fullmatch(name) or name in GIVEN:
@@ -197,9 +198,7 @@ def _nocloud(work: _Work, files: dict[str, str]) -> Any:
         files["meta-data"] = f"instance-id: {work.node.name}-{digest}\nlocal-hostname: {work.node.name}\n"
     for file in ("config", "vendor-data"):
         if files[file] and not files[file].startswith(_USER_DATA):
-            work.fault(
-                file, f"begins with {files[file].splitlines()[0]!r}; cloud-init reads what begins with #cloud-config, or a script's #!", 1
-            )
+            work.fault(file, "begins with what cloud-init does not know; it reads what begins with #cloud-config, or a script's #!", 1)
     if not files["config"].startswith("#cloud-config"):
         return None
     data = yaml.load(files["config"])

@@ -19,6 +19,7 @@ from typing import Any
 
 import jinja2
 from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import escape
+from ansible_collections.bootyard.netboot.plugins.module_utils._secrets import without_quotations
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 #: A name that a template can use.
@@ -109,4 +110,4 @@ def _fail(message: str) -> None:
 def _because(error: Exception) -> str:
     if isinstance(error, jinja2.UndefinedError):
         return f"{error.message}; set it in netboot_vars, or say in the template what holds without it"
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {without_quotations(str(error))}"

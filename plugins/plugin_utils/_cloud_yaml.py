@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
+from ansible_collections.bootyard.netboot.plugins.module_utils._secrets import without_quotations
+
+#: The key that a line begins with, which may be shown where a value may not.
+_KEY = re.compile(r"\s*(?:- +)*([a-z][a-z_-]*)\s*:")
 
 
 class YamlError(ValueError):
@@ -37,9 +42,11 @@ def load_all(text: str) -> list[Any]:
         lines = text.splitlines()
         # What is left open is only noticed behind the end.
         number = min(mark.line, len(lines) - 1)
-        raise YamlError(f"line {number + 1}: {error.problem or error.context}: {lines[number].strip()!r}") from error
+        key = _KEY.match(lines[number])
+        problem = without_quotations(error.problem or error.context)
+        raise YamlError(f"line {number + 1}{f', at {key[1]}' if key else ''}: {problem}") from error
     except yaml.YAMLError as error:
-        raise YamlError(str(error)) from error
+        raise YamlError(without_quotations(str(error))) from error
 
 
 def load(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 import subprocess
 
 import pytest
@@ -31,6 +32,18 @@ def test_each_runs_on_its_own_writable_root_with_nothing_failed(running):
     for name, root in each(running, "findmnt --noheadings --output SOURCE,FSTYPE /").items():
         assert root.split() == [f"10.77.33.1:/srv/nfs/{name}", "nfs"]
     assert set(each(running, "systemctl --failed --no-legend --plain").values()) == {""}
+
+
+def test_its_screen_is_shown_to_who_runs_the_lab_and_to_no_neighbour(running):
+    for node in running.nodes:
+        listening = ["docker", "exec", f"bootyard-lab-{node.name}", "ss", "--no-header", "--listening", "--tcp", "--numeric"]
+        sockets = subprocess.run(listening, check=True, capture_output=True, text=True).stdout
+        # Docker's own resolver listens in every container, for that container alone.
+        assert {line.split()[3].partition(":")[0] for line in sockets.splitlines()} <= {"127.0.0.11"}
+        with socket.socket(socket.AF_UNIX) as screen:
+            screen.settimeout(10)
+            screen.connect(str(node.console.with_name("vnc")))
+            assert screen.recv(4) == b"RFB "
 
 
 def test_no_second_dhcp_client_touches_the_card_of_the_root(running):

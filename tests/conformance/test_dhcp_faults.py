@@ -10,7 +10,7 @@ import json
 import daemons
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _dhcp, _dhcp_wire, _reconcile, _services
-from dhcp_fleet import made
+from dhcp_fleet import NETWORKS, STRANGER, made
 from dhcp_servers import SERVERS
 
 CONF = "/etc/kea/kea-dhcp4.conf"
@@ -21,11 +21,11 @@ def change(files, fleet, reload):
 
     def activate():
         reload()
-        _services.probe(_dhcp.probe(fleet))
+        return _services.probe(_dhcp.probe(fleet))
 
     known = _reconcile.FileSet("/var/lib/bootyard", "dhcp")
     changes = known.plan(files, 0o644, prune=True)
-    known.apply(changes, 0o644, None, activate, reload, kept=files)
+    return known.apply(changes, 0o644, None, activate, reload, kept=files)
 
 
 def refused(files, fleet, reload):
@@ -49,6 +49,26 @@ def test_a_kea_that_went_mute_gets_its_configuration_back(machine):
     assert machine.run("kea-dhcp4", "-t", "/tmp/broken.conf").returncode != 0, "its checker catches it, and is passed over here"
     assert machine.inside(lambda: refused(files, fleet, lambda: _services.RELOADERS["kea"](""))) == 0
     assert serves("52:54:00:00:00:01", "10.0.33.101")
+
+
+def test_a_node_whose_address_another_machine_holds_is_named_and_takes_no_change_back(machine):
+    server, alone = SERVERS["kea"], {"node1": {"netboot_mac": "52:54:00:00:00:01", "netboot_ip": "10.0.33.101"}}
+    server.serve(machine, made(nodes=alone))
+    taken = _dhcp_wire.lease("eth1", STRANGER, _dhcp_wire.pxe_options(), timeout=5).address
+    smaller = {"lab": {**NETWORKS["lab"], "pool": "10.0.33.80-10.0.33.90"}}
+    late = {"netboot_mac": "52:54:00:00:00:02", "netboot_ip": "10.0.33.102"}
+    fleet = made(smaller, {**alone, "late": late, "node9": {"netboot_mac": "52:54:00:00:00:09", "netboot_ip": taken}})
+
+    def changed():
+        _services.PATIENCE = 1
+        for _run in range(2):
+            [refused] = change(server.files(fleet), fleet, lambda: _services.RELOADERS["kea"](""))
+            assert refused.startswith(f"node9: 52:54:00:00:00:09 on eth1 is offered nothing instead of {taken}; ")
+            assert _reconcile.FileSet("/var/lib/bootyard", "dhcp").pending, "the next run asks again"
+
+    assert machine.inside(changed) == 0
+    assert serves("52:54:00:00:00:02", "10.0.33.102")
+    assert not serves("52:54:00:00:00:09", taken)
 
 
 @pytest.mark.parametrize("lost", [1, 5], ids=["the last node", "all but the first"])

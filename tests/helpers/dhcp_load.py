@@ -44,9 +44,9 @@ class Load:
         return 1 - self.done / self.begun
 
 
-def load(machine: daemons.Machine, nodes: int, rate: int, seconds: int) -> Load:
-    """Let that many nodes ask for a lease, over and over, C(rate) of them a second."""
-    command = ["perfdhcp", "-4", "-r", str(rate), "-R", str(nodes), "-b", "mac=02:00:00:00:00:00", "-p", str(seconds), "-l", CLIENT, SERVER]
+def load(machine: daemons.Machine, nodes: int, rate: int, seconds: int, first: str = "02:00:00:00:00:00") -> Load:
+    """Let that many nodes ask for a lease, over and over, C(rate) of them a second; C(first) is the first one's MAC."""
+    command = ["perfdhcp", "-4", "-r", str(rate), "-R", str(nodes), "-b", f"mac={first}", "-p", str(seconds), "-l", CLIENT, SERVER]
     said = subprocess.run(["chroot", machine.root, *command], capture_output=True, text=True, check=False).stdout
     counts = [int(count) for count in re.findall(r"(?:sent|received) packets: (\d+)", said)]
     assert len(counts) == 4, said

@@ -83,7 +83,7 @@ def test_what_passed_is_not_asked_again(tmp_path):
     assert run(fleet) == (0, [])
     assert run({**fleet, "n1": config({"a": "z"})}) == (1, ["bookworm"])
     assert run({**fleet, "n1": config({"a": "z"}, "trixie")}) == (1, ["trixie"])
-    with pytest.raises(_cloud_schema.SchemaError, match=r"  - n2: t.j2: a: 5 is not of type 'string'"):
+    with pytest.raises(_cloud_schema.SchemaError, match=r"  - n2: t.j2: a: a whole number is not of type 'string'"):
         run({**fleet, "n2": config({"a": 5})})
     assert run({**fleet, "n1": config({"a": "z"}, "trixie")}) == (0, [])
 

@@ -25,8 +25,8 @@ def test_dnsmasq_serves_files_where_it_shall(fleet, root, lines):
 def test_the_probe_asks_for_what_the_first_and_the_last_node_must_get(inventory):
     fleet = inventory().node("node1", netboot_state="absent").node("node2").node("node3").node("node4").parse()
     assert _dhcp.probe(fleet)["dhcp"]["questions"] == [
-        {"interface": "eth1", "mac": "52:54:00:00:00:02", "address": "10.0.33.12", **BIOS},
-        {"interface": "eth1", "mac": "52:54:00:00:00:04", "address": "10.0.33.14", **BIOS},
+        {"node": "node2", "interface": "eth1", "mac": "52:54:00:00:00:02", "address": "10.0.33.12", **BIOS},
+        {"node": "node4", "interface": "eth1", "mac": "52:54:00:00:00:04", "address": "10.0.33.14", **BIOS},
     ]
 
 
@@ -38,7 +38,7 @@ def test_the_probe_of_a_node_that_boots_its_disk_wants_an_address_and_nothing_el
 def test_beside_the_site_s_server_the_probe_wants_no_address(inventory):
     fleet = inventory({"mode": "proxy", "pool": None}).node("node1", netboot_profile="local").node("node2").parse()
     [question] = _dhcp.probe(fleet)["dhcp"]["questions"]
-    assert question == {"interface": "eth1", "mac": "52:54:00:00:00:02", "address": "0.0.0.0", **BIOS}
+    assert question == {"node": "node2", "interface": "eth1", "mac": "52:54:00:00:00:02", "address": "0.0.0.0", **BIOS}
 
 
 def test_without_nodes_there_is_nothing_to_ask(inventory):

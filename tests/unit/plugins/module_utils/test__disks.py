@@ -7,7 +7,7 @@ import re
 import string
 
 import pytest
-from ansible_collections.bootyard.netboot.plugins.module_utils import _disks, _fleet
+from ansible_collections.bootyard.netboot.plugins.module_utils import _disks, _fleet, _secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ WEB = {"name": "web", "image": "registry.example.com:5000/team/web:1.0"}
 
 class Faults(list):
     def add(self, host, variable, value, right):
-        self.append((host, variable, value, right))
+        self.append((host, variable, _secrets.shown(variable, value), right))
 
 
 def disks(*entries):
@@ -132,7 +132,7 @@ def test_a_fault_of_a_container_names_its_key(entries, key, said):
     [(host, variable, value, right)] = containers(*entries)[1]
     assert (host, variable) == ("node1", f"netboot_containers{key}")
     assert re.search(said, right)
-    assert value == "(hidden)" or not re.search("env", key)
+    assert value == "(hidden)" or not re.search("env|command", key)
 
 
 @pytest.mark.parametrize("read", [_disks.disks, _disks.containers])
@@ -190,13 +190,13 @@ def test_a_fleet_keeps_disks_and_no_secrets(inventory):
 def test_a_disk_or_a_container_needs_a_configuration(inventory):
     node = {"netboot_disks": [{"device": "/dev/vda"}, {"device": "/dev/vdb", "mount": "/a"}], "netboot_containers": [WEB]}
     faults = inventory().node("node1", netboot_profile="debian-nfs", **node).faults()
-    assert faults == [("node1", "netboot_disks", ["/dev/vdb"]), ("node1", "netboot_containers", ["web"])]
+    assert faults == [("node1", "netboot_disks", ["/dev/vdb"]), ("node1", "netboot_containers", "(hidden)")]
     talos = inventory().node("node1", netboot_profile="talos", netboot_channel="v1", **node).faults()
-    assert talos == [("node1", "netboot_containers", ["web"])]
+    assert talos == [("node1", "netboot_containers", "(hidden)")]
 
 
 def test_an_image_needs_what_runs_containers(inventory):
     own = {"debian-12-ram": {"suite": "bookworm", "form": "squashfs", "extra_packages": ["docker.io"]}}
     node = {"netboot_profile": "debian-ram", "netboot_containers": [WEB]}
     assert inventory(netboot_images=own).node("node1", **node).parse()
-    assert inventory().node("node1", **node).faults() == [("node1", "netboot_containers", "debian-12-ram")]
+    assert inventory().node("node1", **node).faults() == [("node1", "netboot_containers", "(hidden)")]

@@ -20,7 +20,7 @@ def told(config):
 def test_the_cluster_of_the_manual(fleet):
     [subnet] = parsed(fleet)["subnet4"]
     assert subnet["subnet"] == "10.0.33.0/24"
-    assert subnet["pools"] == [{"pool": "10.0.33.20 - 10.0.33.30"}]
+    assert subnet["pools"] == [{"pool": "10.0.33.20 - 10.0.33.30", "client-class": "UNKNOWN"}]
     assert subnet["valid-lifetime"] == 600
     assert {option["name"]: option["data"] for option in subnet["option-data"]} == {
         "routers": "10.0.33.1",

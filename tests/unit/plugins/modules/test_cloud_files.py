@@ -66,7 +66,7 @@ def test_what_is_refused_changes_nothing(publish, tmp_path):
     publish({"n1": "a", "n2": "b"})
     failed = publish({"n1": "new", "n2": 5})
     assert failed["failed"]
-    assert "  - n2: t.j2: hostname: 5 is not of type 'string'" in failed["msg"]
+    assert "  - n2: t.j2: hostname: a whole number is not of type 'string'" in failed["msg"]
     assert (tmp_path / "cloud/n1/config").read_text() == "hostname: a\n"
     assert publish({"n1": "a", "n2": "b"})["changed"] is False
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from documents import COLLECTIONS, LINK
 
 
 @pytest.fixture
@@ -109,3 +116,30 @@ def test_a_damaged_ledger_stops_nothing_and_is_named(files, etc, tmp_path, damag
         assert "no longer desired" in str(warning)
     assert contents(etc) == {"a": "3\n", "b": "2\n"}
     assert "warnings" not in files({"a": "3\n"})
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_the_system_s_log_never_has_what_is_in_a_file(tmp_path, secret):
+    """It would have it from Ansible, for every module that does not say otherwise."""
+    dev = tmp_path / "dev"
+    dev.mkdir()
+    for name, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
+        os.mknod(dev / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+    options = {"name": "test", "files": {f"{tmp_path}/a": "hunter2"}, "secret": secret, "state_dir": str(tmp_path / "state")}
+    command = [sys.executable, str(LINK / "plugins/modules/service_files.py")]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(dev / "log"))
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", f'mount --bind {dev} /dev && "$@"; logger --socket /dev/log end', "sh", *command],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": options}),
+            env=os.environ | {"PYTHONPATH": str(COLLECTIONS)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said = []
+        while not said or not said[-1].endswith("end"):
+            said.append(log.recv(2**20).decode())
+    assert json.loads(done.stdout)["changed"]
+    assert "hunter2" not in "\n".join(said)
+    assert ("hunter2" in done.stdout) != secret
