@@ -13,7 +13,9 @@ description:
     Returns two files. One has the tables from addresses to nodes and the servers that answer on any path; the other is the location C(/cloud/) for
     the server of P(bootyard.netboot.ipxe_http#role).
   - Where no node has a configuration there are none.
-  - Where nodes install themselves there are two more, by which they report, and boot their disks from then on.
+  - >-
+    Where nodes install themselves there are two more, by which they report, and boot their disks from then on, and one of C(/etc/tmpfiles.d) for their
+    directories in memory.
   - With O(secret) there is one more, a script of njs that makes links for who asks.
 positional: directory, listen, override_from, secret, installs, life
 options:

@@ -14,6 +14,9 @@ description:
     A node is C(unknown) until it reports. Then it installs itself to a blank disk only, and is C(refused) where the disk is not blank. Once it writes to
     the disk it is C(installing), and goes on with that if it is interrupted. When it is C(installed) it boots its disk. C(wipe) is what
     O(reinstall) makes of it.
+  - >-
+    C(wipe) and C(installing) let a disk be overwritten. They name it (by its WWN, its serial number, or where it has neither by where it is connected, and
+    by its size) and count for no other, for 72 hours, for one installation, and until the master restarts: they are in O(memory), which no backup has.
   - What is known is of a machine and not of a name. A node all of whose MACs are new is unknown.
   - Directories of nodes that left are removed, if they were made here.
 extends_documentation_fragment: bootyard.netboot.master
@@ -25,7 +28,7 @@ options:
   reinstall:
     description:
       - Nodes that are to install themselves at their next boot, whatever is on their disks.
-      - One that does not install itself is refused, and then nothing is changed.
+      - One that does not install itself, or has not told yet which disk it has, is refused, and then nothing is changed.
     type: list
     elements: str
     default: []
@@ -33,6 +36,10 @@ options:
     description: Where the directories are.
     type: path
     default: /srv/installs
+  memory:
+    description: Directory in memory for what lets a disk be overwritten.
+    type: path
+    default: /run/bootyard-install
   group:
     description: Group of the web server, which writes what nodes report.
     type: str
@@ -67,7 +74,7 @@ told:
 """
 
 import functools
-import os
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bootyard.netboot.plugins.module_utils import _installs, _run
@@ -80,6 +87,7 @@ def main():
             "fleet": {"type": "dict", "required": True},
             "reinstall": {"type": "list", "elements": "str", "default": []},
             "directory": {"type": "path", "default": "/srv/installs"},
+            "memory": {"type": "path", "default": _installs.MEMORY},
             "group": {"type": "str", "default": "www-data"},
             "run": {"type": "int"},
             "state_dir": {"type": "path", "default": "/var/lib/bootyard"},
@@ -97,18 +105,22 @@ def reconcile(options, dry):
     """Plan, and unless C(dry) change the directories; returns the module's result."""
     fleet = Fleet.from_dict(options["fleet"])
     chosen = {node.name for node in _installs.to_reinstall(fleet, options["reinstall"])}
-    known = _installs.States(options["directory"])
+    known = _installs.States(options["directory"], options["memory"])
     before = known.states(fleet.installs)
     changes = known.plan(fleet.installs, chosen)
-    after = before | {change.node: _installs.state_of(change.after) for change in changes if change.after is not None}
+    reports = {node.name: known.reports(node.name) for node in fleet.installs}
+    for change in changes:
+        if change.after is not None:
+            kept = {marker: report for marker, report in reports[change.node].items() if marker in change.after}
+            reports[change.node] = kept | ({"wipe": change.wish} if change.wish else {})
+    after = {name: _installs.state_of(kept, time.time()) for name, kept in reports.items()}
     if changes and not dry:
-        os.makedirs(options["directory"], mode=0o755, exist_ok=True)
         known.apply(changes, fleet.installs, options["group"])
-    waiting = {name for name, state in after.items() if state == "refused"}
+    waiting = {name for name, kept in reports.items() if "refused" in kept}
     return {
         "changed": bool(changes),
         "states": after,
-        "told": [_installs.tells(node, after[node.name]) for node in fleet.installs if node.name in chosen | waiting],
+        "told": [_installs.tells(node, after[node.name], reports[node.name]) for node in fleet.installs if node.name in chosen | waiting],
         "diff": {"before": _installs.as_lines(before), "after": _installs.as_lines(after)},
     }
 

@@ -19,6 +19,7 @@ from ansible_collections.bootyard.netboot.plugins.module_utils import _secrets a
 from ansible_collections.bootyard.netboot.plugins.module_utils._disks import containers as read_containers
 from ansible_collections.bootyard.netboot.plugins.module_utils._fleet import CONFIG_KINDS, Fleet, Network, Node, bare
 from ansible_collections.bootyard.netboot.plugins.module_utils._ignition import IgnitionError, from_butane
+from ansible_collections.bootyard.netboot.plugins.module_utils._installs import LIFE
 from ansible_collections.bootyard.netboot.plugins.module_utils._payload import Payload, http
 
 from . import _cloud_yaml as yaml
@@ -156,7 +157,7 @@ def _install(fleet: Fleet, node: Node) -> dict[str, Any]:
     images = [f"{home}images/{name}/current/" for name in profile.artefacts]
     urls = {"state_url": fleet.install_state_url(node), "kernel": files.kernel, "initrd": list(files.initrd), "images": images}
     # Those of the profile are the installer's.
-    return {"disk": node.install_disk, "kernel_args": list(fleet.kernel_args_of(node)[len(profile.kernel_args) :]), **urls}
+    return {"disk": node.install_disk, "life": LIFE, "kernel_args": list(fleet.kernel_args_of(node)[len(profile.kernel_args) :]), **urls}
 
 
 def _network(network: Network) -> dict[str, Any]:

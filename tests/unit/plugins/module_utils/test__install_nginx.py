@@ -33,7 +33,12 @@ def test_who_reports_and_whose_scripts_there_are(inventory):
     assert table(maps, "bootyard_install_of") == {"default": "-", **cards}
     scripts = {f"by-{'uuid' if name == UUID else 'mac'}/{name}.ipxe" for name in cards}
     assert scripts == {name for node in fleet.installs for name in _ipxe.names(node)}
-    assert "root /data/installs;" in location
+    assert 'default /data/installs;\n    "~^(?:wipe|installing)$" /run/bootyard-install;' in maps
+    assert made[_install_nginx.TMPFILES].splitlines()[1:] == [
+        "d /run/bootyard-install 0755 root root -",
+        "d /run/bootyard-install/node1 0770 root www-data -",
+        "d /run/bootyard-install/node4 0770 root www-data -",
+    ]
     assert "-f /data/installs/$bootyard_install_of/installed" in location
     assert "secure_link" not in maps + location
 
@@ -47,7 +52,11 @@ def patterns(fleet, secret=""):
 @given(st.sampled_from(["GET", "HEAD", "PUT", "DELETE", "MOVE"]), st.text("/.%installedwipref", max_size=30))
 def test_no_request_is_about_anything_else(method, path):
     found = [match for row in _ROWS if (match := row.search(f"{method} /install/{path}"))]
-    words = {"GET": {"installing", "installed", "refused", "wipe"}, "PUT": {"installing", "installed", "refused"}}
+    words = {
+        "GET": {"installing", "installed", "refused", "wipe"},
+        "PUT": {"installing", "installed", "refused"},
+        "DELETE": {"wipe", "installing"},
+    }
     allowed = words["GET"] if method == "HEAD" else words.get(method, set())
     assert bool(found) == (path in allowed)
 
@@ -56,7 +65,7 @@ def test_links_are_asked_for_where_there_is_a_secret(inventory):
     fleet = inventory(netboot_config_secret=SECRET).node("node1", **INSTALL).parse()
     made = _install_nginx.files(fleet, "/srv/installs", SECRET)
     assert f'secure_link_md5 "$secure_link_expires $bootyard_install_node {SECRET}";' in made[_install_nginx.LOCATION]
-    get, put = patterns(fleet, SECRET)
+    get, put, delete = patterns(fleet, SECRET)
     path = fleet.install_state_url(fleet.nodes[0]).removeprefix("http://10.0.33.1")
     assert not get.search(f"GET {path}wipe"), "the place of a link is none"
     path = path.replace(LINK, f"1800000000/{'x' * 22}")
@@ -64,11 +73,14 @@ def test_links_are_asked_for_where_there_is_a_secret(inventory):
     assert put.search(f"PUT {path}installed")
     assert not get.search("GET /install/wipe")
     assert not put.search("PUT /install/installed")
+    assert delete.search(f"DELETE {path}wipe")
+    assert not delete.search("DELETE /install/wipe")
 
 
 _ROWS = [
     re.compile(r"^(?:GET|HEAD) /install/(?P<asked>installing|installed|refused|wipe)$"),
     re.compile(r"^PUT /install/(?P<told>installing|installed|refused)$"),
+    re.compile(r"^DELETE /install/(?P<dropped>wipe|installing)$"),
 ]
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _installs
 from hypothesis import given
 from hypothesis import strategies as st
 
-MARKERS = st.frozensets(st.sampled_from(_installs.MARKERS))
+NOW = 1_800_000_000
+DISK, OTHER = "serial-S3Z9NB0K 4000787030016", "wwn-0x5000c500a1b2c3d4 4000787030016"
+REPORTS = st.dictionaries(
+    st.sampled_from(_installs.MARKERS),
+    st.builds(_installs.Report, st.sampled_from(["", DISK, OTHER]), st.integers(0, 2 * _installs.LIFE).map(lambda age: NOW + 3600 - age)),
+)
 
 
-def directory(path):
-    return _installs.States(str(path))
+def marks(*names, disk=DISK, age=0):
+    return dict.fromkeys(names, _installs.Report(disk, NOW - age))
 
 
 def go(states, fleet, wiped=()):
-    changes = states.plan(fleet.installs, wiped)
+    changes = states.plan(fleet.installs, wiped, NOW)
     states.apply(changes, fleet.installs, "root")
-    assert not states.plan(fleet.installs), "a second run has nothing to do"
+    assert not states.plan(fleet.installs, (), NOW), "a second run has nothing to do"
     return {change.node: (change.before, change.after) for change in changes}
 
 
@@ -42,42 +48,67 @@ def home(tmp_path):
 @pytest.fixture
 def states(home):
     home.mkdir()
-    return directory(home)
+    return _installs.States(str(home), str(home.parent / "memory"))
+
+
+@pytest.fixture
+def mark(states):
+    """Has markers there as a node writes them: mark("n1/installed", …)."""
+
+    def write(*names, disk=DISK, age=0):
+        for name in names:
+            node, marker = name.split("/")
+            place = states.memory if marker in _installs.ALLOWING else states.directory
+            os.makedirs(f"{place}/{node}", exist_ok=True)
+            with open(f"{place}/{node}/{marker}", "w", encoding="utf-8") as stream:
+                stream.write(_installs.Report(disk, NOW - age, "said").text())
+
+    return write
+
+
+def known(states, fleet):
+    return states.states(fleet.installs, NOW)
 
 
 # --- the state machine -----------------------------------------------------------------------------------------------
 
 
-@given(MARKERS)
-def test_only_a_word_lets_a_disk_be_overwritten(markers):
-    state = _installs.state_of(markers)
-    assert _installs.may_wipe(state) == ("installed" not in markers and bool(markers & {"wipe", "installing"}))
-    assert (state == "installed") == ("installed" in markers)
-    assert (state == "unknown") == (not markers)
+@given(REPORTS)
+def test_only_a_word_about_a_disk_lets_it_be_overwritten(reports):
+    state = _installs.state_of(reports, NOW)
+    words = {marker for marker in _installs.ALLOWING if marker in reports and reports[marker].allows(NOW)}
+    assert (state in _installs.ALLOWING) == bool(words)
+    assert all(reports[word].disk and NOW - _installs.LIFE <= reports[word].time <= NOW for word in words)
+    assert (state == "installed") == ("installed" in reports and not words)
 
 
-@given(MARKERS)
-def test_what_is_superseded_changes_no_state(markers):
-    assert _installs.state_of(markers - _installs.superseded(markers)) == _installs.state_of(markers)
+@given(REPORTS)
+def test_what_is_superseded_changes_no_state(reports):
+    left = {marker: report for marker, report in reports.items() if marker not in _installs.superseded(reports, NOW)}
+    assert _installs.state_of(left, NOW) == _installs.state_of(reports, NOW)
+    assert _installs.superseded(left, NOW) == set()
 
 
-@given(st.lists(st.sampled_from([*_installs.REPORTED, "reinstall", "run"])))
-def test_whatever_happens_in_whatever_order(events):
-    """A disk that was not blank is never overwritten before somebody asked for it or the machine itself began."""
-    markers, asked = frozenset(), False
-    for event in events:
-        before = _installs.may_wipe(_installs.state_of(markers))
-        if event == "reinstall":
-            markers, asked = (markers - {"installed", "refused"}) | {"wipe"}, True
-        elif event == "run":
-            markers -= _installs.superseded(markers)
-            assert _installs.may_wipe(_installs.state_of(markers)) == before
-        else:
-            markers |= {event}
-            asked = asked or event == "installing"
-        if event == "installed":
-            assert not _installs.may_wipe(_installs.state_of(markers))
-        assert asked or not _installs.may_wipe(_installs.state_of(markers))
+def test_a_refusal_after_the_installation_is_kept_for_somebody_to_read():
+    older, newer = marks("refused", age=20) | marks("installed", age=10), marks("refused") | marks("installed", age=10)
+    assert _installs.superseded(older, NOW) == {"refused"}
+    assert _installs.superseded(newer, NOW) == set()
+
+
+@given(st.text(), st.lists(st.sampled_from(["disk ", "time ", "note ", "\n", DISK, "17", "\x1b[2J", "-1", "\u0664"])).map("".join))
+def test_whatever_a_node_writes_is_read(text, composed):
+    for said in (text, composed, text + composed):
+        report = _installs.Report.parse(said)
+        assert report.disk == "" or _installs._DISK.fullmatch(report.disk)
+        assert report.time >= 0
+        assert report.note.isprintable()
+        assert _installs.Report.parse(report.text()) == report
+
+
+@pytest.mark.parametrize("disk", ["", "/dev/sda", "serial-a", "serial-a 0", "serial-a b 1", "none", "serial-\x1b 1", "wwn- 1"])
+def test_what_names_no_disk_allows_nothing(disk):
+    assert not _installs.Report.parse(f"disk {disk}\ntime {NOW}\n").allows(NOW)
+    assert _installs.Report.parse(f"disk {DISK}\ntime {NOW}\n").allows(NOW)
 
 
 def test_each_state_is_told(fleet):
@@ -89,6 +120,7 @@ def test_each_state_is_told(fleet):
         "refused": "n1 installs itself only if /dev/vda is blank, which it was not",
         "unknown": "n1 installs itself only if /dev/vda is blank",
     }
+    assert _installs.tells(node, "wipe", marks("wipe")) == f"n1 installs itself, and overwrites /dev/vda ({DISK})"
 
 
 # --- the directories -------------------------------------------------------------------------------------------------
@@ -96,68 +128,93 @@ def test_each_state_is_told(fleet):
 
 def test_a_directory_for_each_node_that_installs_itself(states, home, fleet):
     assert go(states, fleet("n1", "n2")) == {"n1": (None, frozenset()), "n2": (None, frozenset())}
-    assert sorted(os.listdir(home)) == ["n1", "n2"]
-    assert (home / "n1").stat().st_mode & 0o777 == 0o770
-    assert states.states(fleet("n1", "n2").installs) == {"n1": "unknown", "n2": "unknown"}
+    for place in (home, home.parent / "memory"):
+        assert sorted(os.listdir(place)) == ["n1", "n2"]
+        assert (place / "n1").stat().st_mode & 0o777 == 0o770
+    assert known(states, fleet("n1", "n2")) == {"n1": "unknown", "n2": "unknown"}
 
 
-def test_what_nodes_said_stays_and_the_end_supersedes_the_rest(states, home, fleet):
+def test_what_was_in_memory_is_gone_when_the_master_restarts(states, home, fleet, mark):
     go(states, fleet("n1", "n2"))
-    for name in ("n1/installing", "n2/wipe", "n2/installing", "n2/installed"):
-        (home / name).write_text("")
-    assert go(states, fleet("n1", "n2")) == {"n2": (frozenset({"wipe", "installing", "installed"}), frozenset({"installed"}))}
-    assert states.states(fleet("n1", "n2").installs) == {"n1": "installing", "n2": "installed"}
-
-
-def test_who_leaves_takes_its_state_along_and_nobody_elses(states, home, fleet):
+    mark("n1/installing", "n1/installed", "n2/wipe")
+    assert known(states, fleet("n1", "n2")) == {"n1": "installing", "n2": "wipe"}
+    shutil.rmtree(states.memory)
+    assert known(states, fleet("n1", "n2")) == {"n1": "installed", "n2": "unknown"}
     go(states, fleet("n1", "n2"))
-    (home / "n2/installed").write_text("")
-    (home / "somebody").mkdir()
-    (home / "somebody/installed").write_text("")
+    assert sorted(os.listdir(states.memory)) == ["n1", "n2"]
+
+
+def test_what_no_longer_counts_goes(states, home, fleet, mark):
+    go(states, fleet("n1", "n2"))
+    mark("n1/refused", age=60)
+    mark("n1/installed")
+    mark("n2/installing", "n2/wipe", age=_installs.LIFE + 1)
+    assert go(states, fleet("n1", "n2")) == {
+        "n1": (frozenset({"refused", "installed"}), frozenset({"installed"})),
+        "n2": (frozenset({"wipe", "installing"}), frozenset()),
+    }
+    assert known(states, fleet("n1", "n2")) == {"n1": "installed", "n2": "unknown"}
+
+
+def test_who_leaves_takes_its_state_along_and_nobody_elses(states, home, fleet, mark):
+    go(states, fleet("n1", "n2"))
+    mark("n2/installed", "n2/wipe")
+    mark("somebody/installed")
     (home / "file").write_text("")
     (home / "n1/notes").write_text("")
     go(states, fleet("n3"))
     assert sorted(os.listdir(home)) == ["file", "n1", "n3", "somebody"]
     assert os.listdir(home / "n1") == ["notes"], "only what was made here goes"
+    assert os.listdir(states.memory) == ["n3"]
     # Back again it is unknown.
     go(states, fleet("n2"))
-    assert states.states(fleet("n2").installs) == {"n2": "unknown"}
+    assert known(states, fleet("n2")) == {"n2": "unknown"}
 
 
-def test_a_reinstall_forgets_and_allows(states, home, fleet):
+def test_a_reinstall_allows_what_was_told_last(states, home, fleet, mark):
     go(states, fleet("n1", "n2"))
-    for name in ("n1/installed", "n1/refused", "n2/installed"):
-        (home / name).write_text("")
+    mark("n1/installed", "n2/installed", age=60)
+    mark("n1/refused", disk=OTHER)
     go(states, fleet("n1", "n2"), {"n1"})
-    assert sorted(os.listdir(home / "n1")) == [".bootyard", "wipe"]
-    assert states.states(fleet("n1", "n2").installs) == {"n1": "wipe", "n2": "installed"}
+    assert sorted(os.listdir(home / "n1")) == [".bootyard", "installed"]
+    assert states.reports("n1")["wipe"].disk == OTHER
+    assert states.reports("n1")["wipe"].time == NOW
+    assert known(states, fleet("n1", "n2")) == {"n1": "wipe", "n2": "installed"}
+    assert not states.plan(fleet("n1", "n2").installs, {"n1"}, NOW), "once is enough"
+    mark("n1/refused", disk=DISK, age=-1)
+    [change] = states.plan(fleet("n1", "n2").installs, {"n1"}, NOW)
+    assert change.wish.disk == DISK, "it has another disk by now"
 
 
 @pytest.mark.parametrize("marker", ["installed", "installing", "wipe"])
-def test_another_machine_of_the_same_name_is_unknown(states, home, fleet, marker):
+def test_another_machine_of_the_same_name_is_unknown(states, home, fleet, mark, marker):
     go(states, fleet("n1", netboot_mac=["52:54:00:00:00:01", "52:54:00:00:00:0a"]))
-    (home / "n1" / marker).write_text("")
+    mark(f"n1/{marker}")
     go(states, fleet("n1", netboot_mac=["52:54:00:00:00:0b", "52:54:00:00:00:0a"]))
-    assert states.states(fleet("n1").installs) != {"n1": "unknown"}, "one card was exchanged"
+    assert known(states, fleet("n1")) != {"n1": "unknown"}, "one card was exchanged"
+    with pytest.raises(_installs.InstallError, match="n1 never told the master which disk there is"):
+        states.plan(fleet("n1", netboot_mac="52:54:00:00:00:0c").installs, {"n1"}, NOW)
     go(states, fleet("n1", netboot_mac="52:54:00:00:00:0c"))
-    assert states.states(fleet("n1").installs) == {"n1": "unknown"}
+    assert known(states, fleet("n1")) == {"n1": "unknown"}
 
 
-def test_what_is_found_without_its_cards_is_taken_over(states, home, fleet):
-    (home / "n1").mkdir()
-    (home / "n1/installed").write_text("")
+def test_what_is_found_without_its_cards_is_taken_over(states, home, fleet, mark):
+    mark("n1/installed")
     go(states, fleet("n1"))
-    assert states.states(fleet("n1").installs) == {"n1": "installed"}
+    assert known(states, fleet("n1")) == {"n1": "installed"}
 
 
-def test_a_link_that_somebody_laid_leads_nowhere(states, home, fleet):
+def test_a_link_that_somebody_laid_leads_nowhere(states, home, fleet, mark):
     go(states, fleet("n1"))
+    mark("n1/installed")
     victim = home.parent / "victim"
     victim.write_text("mine")
-    (home / "n1/wipe.new").symlink_to(victim)
+    (home.parent / "memory/n1/wipe.new").symlink_to(victim)
+    (home / "n1/refused").symlink_to(victim)
+    os.mkfifo(home.parent / "memory/n1/installing")
     go(states, fleet("n1"), {"n1"})
     assert victim.read_text() == "mine"
-    assert (home / "n1/wipe").read_text() == ""
+    assert states.reports("n1")["wipe"].disk == DISK
 
 
 def test_a_reinstall_is_for_nodes_that_install_themselves(fleet):

@@ -74,21 +74,22 @@ def test_nothing_is_made_of_nothing(render, kind):
 def test_ignition_makes_file_systems_and_units(render):
     made = json.loads(render("ignition"))
     systems = {system["device"]: system for system in made["storage"]["filesystems"]}
-    assert {device: system["wipeFilesystem"] for device, system in systems.items()} == {
-        "/dev/vda": False,
-        "/dev/vdc": True,
-        "/dev/vdd": False,
-    }
+    # Ignition would make them wherever it knows no signature.
+    assert {device: system["wipeFilesystem"] for device, system in systems.items()} == {"/dev/vdc": True}
     units = {unit["name"]: unit["contents"] for unit in made["systemd"]["units"]}
     assert sorted(units) == [
         "container-loaded.service",
         "container-web.service",
         "dev-vdd.swap",
+        "disk-1.service",
+        "disk-2.service",
         "srv-data.mount",
         "srv-new.mount",
         "srv-old.mount",
     ]
     assert "Options=ro" in units["srv-old.mount"]
+    assert "Before=srv-data.mount\n" in units["disk-1.service"]
+    assert "WantedBy=dev-vdd.swap\n" in units["disk-2.service"]
     [env] = [file for file in made["storage"]["files"] if file["path"] == "/etc/bootyard/web.env"]
     assert env["mode"] == 0o600
 
@@ -125,12 +126,14 @@ machine:
 
 
 def test_talos_has_disks_of_its_kind(render):
-    fine = {"device": "/dev/vdb", "filesystem": "xfs", "mount": "/var/mnt/data"}
+    fine = {"device": "/dev/vdb", "filesystem": "xfs", "mount": "/var/mnt/data", "confirm": True}
     made = yaml.safe_load(render("talos", TALOS, {"netboot_disks": [fine]}))
     assert made["machine"]["disks"] == [{"device": "/dev/vdb", "partitions": [{"mountpoint": "/var/mnt/data"}]}]
     for other in ({"filesystem": "ext4"}, {"label": "a"}, {"wipe": "never"}, {"mount": "/srv"}):
         with pytest.raises(_cloud.CloudError, match="write filesystem: xfs"):
             render("talos", TALOS, {"netboot_disks": [{**fine, **other}]})
+    with pytest.raises(_cloud.CloudError, match="Talos overwrites what is on /dev/vdb unless it has partitions"):
+        render("talos", TALOS, {"netboot_disks": [{**fine, "confirm": False}]})
 
 
 def test_a_template_of_ones_own_can_take_parts(render):
@@ -152,7 +155,7 @@ def unit_of(render, name="container-web.service"):
 
 
 def test_systemd_reads_the_units(render, tmp_path):
-    for name in ("container-web.service", "container-loaded.service"):
+    for name in ("container-web.service", "container-loaded.service", "disk-1.service"):
         (tmp_path / name).write_text(unit_of(render, name))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, tmp_path.glob("*.service"))],
@@ -194,14 +197,19 @@ def test_debians_installer_sets_up_the_new_system(render, tmp_path):
     ("wipe", "before", "kept"), [("if_blank", "", False), ("if_blank", "other", True), ("never", "other", True), ("always", "other", False)]
 )
 def test_a_disk_that_is_not_blank_is_left_alone(render, tmp_path, wipe, before, kept):
-    """The script itself, with a file for a disk, and without what needs a kernel."""
-    disk = tmp_path / "disk"
-    disk.write_bytes(bytes(8 << 20))
+    """The script itself; tests/conformance/test_disks.py has what else may be on a disk."""
+    image = tmp_path / "image"
+    image.write_bytes(bytes(8 << 20))
     if before:
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-L", before, disk], check=True)
-    entry = {"device": "/dev/vdz", "label": "data", "wipe": wipe, "confirm": True}
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-L", before, image], check=True)
+    disk = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True, check=True).stdout.strip()
+    entry = {"device": disk, "filesystem": "ext4", "label": "data", "wipe": wipe, "confirm": True}
     made = yaml.safe_load(render("nocloud", variables={"netboot_disks": [entry]}))
-    script = made["bootcmd"][0][2].replace("/dev/vdz", str(disk)).replace("[ -b", "[ -f")
-    subprocess.run(["sh", "-c", script.replace("udevadm settle", "true")], check=True)
-    label = subprocess.run(["blkid", "-p", "-s", "LABEL", "-o", "value", disk], capture_output=True, text=True, check=False).stdout
+    # It would come into this machine's own file.
+    script = made["bootcmd"][0][2].replace("/etc/fstab", f"{tmp_path}/fstab")
+    try:
+        subprocess.run(["sh", "-c", script], check=True)
+    finally:
+        subprocess.run(["losetup", "--detach", disk], check=True)
+    label = subprocess.run(["blkid", "-p", "-s", "LABEL", "-o", "value", image], capture_output=True, text=True, check=False).stdout
     assert label.strip() == (before if kept else "data")
