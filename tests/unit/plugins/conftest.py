@@ -80,4 +80,9 @@ def disk(private_mounts, tmp_path):
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], check=True)
         return path
 
-    return mount
+    yield mount
+    # Loop devices are few, and all that was mounted below would keep its own until this process ends.
+    with open("/proc/self/mounts", encoding="utf-8") as table:
+        targets = [line.split()[1] for line in table]
+    for target in reversed([target for target in targets if target.startswith(f"{tmp_path}/")]):
+        subprocess.run(["umount", "--lazy", target], check=True)
