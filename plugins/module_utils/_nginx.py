@@ -91,7 +91,7 @@ _SEALED = """\
     secure_link $bootyard_{part}_link;
     secure_link_md5 "$secure_link_expires $bootyard_{part}_node {secret}";
     if ($secure_link != "1") {{
-        return 403 "# This is no link of this node, or it has expired. A run of the playbook makes a new one.\\n";
+        return 403 "# This is no link of this node, or it has expired. Its boot script has a new one.\\n";
     }}
 """
 
