@@ -143,3 +143,19 @@ def test_the_system_s_log_never_has_what_is_in_a_file(tmp_path, secret):
     assert json.loads(done.stdout)["changed"]
     assert "hunter2" not in "\n".join(said)
     assert ("hunter2" in done.stdout) != secret
+
+
+def test_rules_that_the_kernel_lost_are_loaded_again(files, etc, tmp_path, monkeypatch):
+    """Each call has a network of its own, which no rule is in, and a unit that counts as active all the same."""
+    rules = "table ip bootyard_test {\n    chain x {\n    }\n}\n"
+    systemctl = tmp_path / "bin/systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\ncase $1 in reload) exec nft --file {etc}/rules;; esac\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:/usr/sbin:/usr/bin:/sbin:/bin")
+    probe = {"nftables": {"table": "ip bootyard_test", "text": "chain x"}}
+    files({"rules": rules})
+    assert not files({"rules": rules}, service="test.service")["changed"], "nothing to miss"
+    for dry in (True, False):
+        done = files({"rules": rules}, service="test.service", probe=probe, dry=dry)
+        assert (done["changed"], done["activated"], done["written"]) == (True, True, [])
