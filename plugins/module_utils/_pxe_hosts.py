@@ -28,6 +28,8 @@ REQUIRED = ("macaddr", NAME, "channel")
 COMMON, OWN = "netboot_vars_common", ("netboot_vars_group", "netboot_vars")
 
 #: A text in quotes, which is left alone, or a comma that nothing follows.
+#: A string of JSON that may be left open, and what makes it a key.
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)("|$)(\s*:)?')
 _COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|(,)(?=\s*[}\]])')
 
 
@@ -137,6 +139,9 @@ def _at(text: str, position: int, message: str) -> str:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     shown = text.split("\n")[line - 1].rstrip("\r")
+    if '"$' in shown or not any(f'"{key}"' in shown for key in KEYS):
+        # The values of variables may be secrets; what is shown in their place keeps the columns.
+        shown = _STRING.sub(lambda found: found[0] if found[3] else f'"{"…" * len(found[1])}{found[2]}', shown)
     # A mark below the very character needs the line's tabs in front of it.
     mark = re.sub(r"[^\t]", " ", shown[: column - 1]) + "^"
     return f"line {line}, column {column}: {message}\n{shown}\n{mark}"

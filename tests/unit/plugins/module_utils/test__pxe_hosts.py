@@ -129,7 +129,7 @@ def test_trailing_commas_are_tolerated_where_they_are_allowed():
     ("text", "start"),
     [
         ("", "line 1, column 1: is no JSON"),
-        ('{"hosts":\n\t{"a" 1}}', "line 2, column 7: is no JSON: Expecting ':' delimiter\n\t{\"a\" 1}}\n\t     ^"),
+        ('{"hosts":\n\t{"a" 1}}', "line 2, column 7: is no JSON: Expecting ':' delimiter\n\t{\"…\" 1}}\n\t     ^"),
         ('{"a": "\n"}', "line 1, column 8: is no JSON: Invalid control character"),
     ],
 )
@@ -172,3 +172,13 @@ def test_keys_that_are_there_twice():
         "hosts: '10.0.0.1' is there more than once; leave one",
         "hosts, 10.0.0.1: 'channel' is there more than once; leave one",
     )
+
+
+@pytest.mark.parametrize(
+    "text", ['{"hosts": {"$a": "hunter2",}}', '{"common": {"$a": [\n"hunter2",\n]}}', '{"$a": "hunter2', '{"$a": hunter "hunter2"}']
+)
+def test_a_slip_beside_a_secret_shows_the_place_and_no_secret(text):
+    [fault] = faults(text)
+    assert "line " in fault
+    assert "hunter2" not in fault
+    assert fault.endswith("^")
