@@ -6,6 +6,7 @@ it takes to try handles there.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import struct
@@ -86,10 +87,11 @@ class Answer:
 
 
 class Client:
-    """Somebody at C(source) who claims to be C(uid) and C(gid)."""
+    """Somebody at C(source) who claims to be C(uid) and C(gid), from a port that only root has there, or from any."""
 
-    def __init__(self, server: str, source: str, uid: int = 0, gid: int = 0) -> None:
+    def __init__(self, server: str, source: str, uid: int = 0, gid: int = 0, privileged: bool = True) -> None:
         self._server, self._source, self.uid, self.gid = server, source, uid, gid
+        self._ports = range(700, 1024) if privileged else range(20000, 21000)
         self._sockets: dict[str, socket.socket] = {}
         self._serial = itertools.count(1)
 
@@ -202,6 +204,12 @@ class Client:
         """The handle of a directory's parent (LOOKUPP)."""
         return self._handle4([_put(handle), struct.pack("!I", 16)])
 
+    def opens4(self, handle: bytes) -> bool:
+        """Whether there is anything behind a handle."""
+        with contextlib.suppress(Refused):
+            return bool(self._compound([_put(handle), struct.pack("!II", 9, 0)]))
+        return False
+
     def read4(self, handle: bytes, size: int = 4096) -> bytes:
         """Read without having opened."""
         answer = self._compound([_put(handle), struct.pack("!I16sQI", 25, b"", 0, size)])
@@ -271,8 +279,7 @@ class Client:
             raise Refused(f"no answer: {error}") from error
 
     def _connect(self, port: int) -> socket.socket:
-        """From a privileged port, as root on a machine of its own has it."""
-        for source in range(700, 1024):
+        for source in self._ports:
             made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             made.settimeout(30)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -282,7 +289,7 @@ class Client:
                 return made
             except OSError:
                 made.close()
-                if source == 1023:
+                if source == self._ports[-1]:
                     raise
         raise AssertionError
 
