@@ -6,6 +6,7 @@ one table (nfs_attack, nfs_handles); that it works at all is seen where roots li
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 
 import daemons
@@ -75,6 +76,14 @@ def test_only_root_on_a_node_speaks_for_it(served):
     for way, *arguments in ((program.readdir, root), (program.readdir4, root), (program.mkdir, root, "x")):
         with pytest.raises(Refused):
             way(*arguments)
+
+
+def test_nobody_writes_by_datagrams(served):
+    """They would do with a false address, for the answer is of no use to who makes a directory."""
+    root = Client(ADDRESS, NODES["node1"]).mount("/srv/nfs/node1")
+    with pytest.raises(Refused):
+        Client(ADDRESS, NODES["node1"], kind=socket.SOCK_DGRAM).mkdir(root, "by-datagram")
+    assert "by-datagram" not in served.sh("ls /srv/nfs/node1")
 
 
 @pytest.mark.parametrize("node", ["node1", "node3"])

@@ -87,9 +87,15 @@ class Answer:
 
 
 class Client:
-    """Somebody at C(source) who claims to be C(uid) and C(gid), from a port that only root has there, or from any."""
+    """Somebody at C(source) who claims to be C(uid) and C(gid), from a port that only root has there, or from any.
 
-    def __init__(self, server: str, source: str, uid: int = 0, gid: int = 0, privileged: bool = True) -> None:
+    C(kind) is that of the socket: with datagrams a sender needs no answers, and hence not its own address.
+    """
+
+    def __init__(
+        self, server: str, source: str, uid: int = 0, gid: int = 0, privileged: bool = True, kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> None:
+        self._kind = kind
         self._server, self._source, self.uid, self.gid = server, source, uid, gid
         self._ports = range(700, 1024) if privileged else range(20000, 21000)
         self._sockets: dict[str, socket.socket] = {}
@@ -272,6 +278,9 @@ class Client:
         try:
             if port not in self._sockets:
                 self._sockets[port] = self._connect(PORTS[port])
+            if self._kind == socket.SOCK_DGRAM:
+                self._sockets[port].send(message)
+                return self._sockets[port].recv(65536)
             self._sockets[port].sendall(struct.pack("!I", 1 << 31 | len(message)) + message)
             return b"".join(self._fragments(self._sockets[port]))
         except OSError as error:
@@ -280,8 +289,8 @@ class Client:
 
     def _connect(self, port: int) -> socket.socket:
         for source in self._ports:
-            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            made.settimeout(30)
+            made = socket.socket(socket.AF_INET, self._kind)
+            made.settimeout(30 if self._kind == socket.SOCK_STREAM else 5)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 made.bind((self._source, source))
