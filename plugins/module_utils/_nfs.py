@@ -85,10 +85,12 @@ def ganesha_files(items: Iterable[Export]) -> dict[str, str]:
 def _ganesha(item: Export) -> str:
     access = "RW" if item.writable else "RO"
     squash = "No_Root_Squash" if item.trust_root else "Root_Squash"
+    # An unprivileged process on a node must not say that it is root, and nobody write with a false address to which no answer
+    # has to come; the kernel's server sees to either by itself.
     # Roots change behind Ganesha's back when they are personalised, so attributes are never cached.
     return (
-        f"EXPORT {{ Export_Id = {item.number}; Path = {item.path}; Pseudo = {item.path}; Protocols = 3, 4; Transports = TCP, UDP;"
-        f" SecType = sys; Access_Type = None; Attr_Expiration_Time = 0; FSAL {{ Name = VFS; }}"
+        f"EXPORT {{ Export_Id = {item.number}; Path = {item.path}; Pseudo = {item.path}; Protocols = 3, 4; Transports = TCP;"
+        f" SecType = sys; PrivilegedPort = true; Access_Type = None; Attr_Expiration_Time = 0; FSAL {{ Name = VFS; }}"
         f" CLIENT {{ Clients = {', '.join(item.clients)}; Access_Type = {access}; Squash = {squash}; }} }}\n"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import daemons
 import pytest
@@ -12,11 +11,7 @@ from documents import ROOT
 REPORT = ROOT / "build/conformance.json"
 
 
-#: Suites whose daemons are asked; CI may ask fewer or more.
-SUITES = os.environ.get("BOOTYARD_SUITES", "bookworm").split()
-
-
-@pytest.fixture(params=SUITES)
+@pytest.fixture(params=daemons.SUITES)
 def machine(request, tmp_path):
     """A machine with fresh files on which Debian's daemons can be started, at the other end of cables from here."""
     with daemons.machine(request.param, tmp_path) as made:

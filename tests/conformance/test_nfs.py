@@ -6,6 +6,7 @@ one table (nfs_attack, nfs_handles); that it works at all is seen where roots li
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 
 import daemons
@@ -28,7 +29,7 @@ SETUID = "usr/bin/who"
 def master(request, tmp_path_factory):
     """One server after the other, with roots, secrets, and files laid out as they once were."""
     directory = tmp_path_factory.mktemp(request.param)
-    with daemons.machine("bookworm", directory / "machine") as machine, nfs_servers.addresses():
+    with daemons.machine(daemons.SUITES[0], directory / "machine") as machine, nfs_servers.addresses():
         made = nfs_servers.SERVERS[request.param](machine, directory)
         made.laid = made.tell("roots", "old")
         yield made
@@ -66,6 +67,23 @@ def test_a_stranger_mounts_no_root(served):
         for way in (Client(ADDRESS, STRANGER).mount, Client(ADDRESS, STRANGER).walk4):
             with pytest.raises(Refused):
                 way(f"/srv/nfs/{node}")
+
+
+def test_only_root_on_a_node_speaks_for_it(served):
+    """Any program there can say that it is root, yet not from a privileged port."""
+    root = Client(ADDRESS, NODES["node1"]).mount("/srv/nfs/node1")
+    program = Client(ADDRESS, NODES["node1"], privileged=False)
+    for way, *arguments in ((program.readdir, root), (program.readdir4, root), (program.mkdir, root, "x")):
+        with pytest.raises(Refused):
+            way(*arguments)
+
+
+def test_nobody_writes_by_datagrams(served):
+    """They would do with a false address, for the answer is of no use to who makes a directory."""
+    root = Client(ADDRESS, NODES["node1"]).mount("/srv/nfs/node1")
+    with pytest.raises(Refused):
+        Client(ADDRESS, NODES["node1"], kind=socket.SOCK_DGRAM).mkdir(root, "by-datagram")
+    assert "by-datagram" not in served.sh("ls /srv/nfs/node1")
 
 
 @pytest.mark.parametrize("node", ["node1", "node3"])
@@ -141,7 +159,7 @@ def test_ganesha_needs_what_keeps_clients_within_their_exports(master):
 def test_the_same_attack_succeeds_where_file_systems_are_shared(master, layout):
     """Or it would prove nothing."""
     path = f"/srv/old/{layout}"
-    master.serve([_nfs.Export(layout, 7, path, (NODES["node1"],), layout != "common", layout != "common")])
+    master.serve([_nfs.Export(layout, 7, path, (NODES["node1"],), layout != "common", layout != "common")], guarded=False)
     loot, _dropped, unharmed = attacked(master, NODES["node1"], (path,), [])
     assert any("authorized_keys" in words for words in loot)
     assert {words.rsplit(": ", 1)[1].split()[0] for words in loot} >= {"read", "read4"}

@@ -40,6 +40,8 @@ PACKAGES = (
     "tftpd-hpa",
     "wrk",
 )
+#: Debians whose daemons are asked; CI may ask fewer or more.
+SUITES = os.environ.get("BOOTYARD_SUITES", "bookworm").split()
 #: The first 24 bits of each cable's network: the machine is .1, who asks is .250.
 CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}
 

@@ -99,8 +99,9 @@ class Attack:
         kind = 0
         with contextlib.suppress(Refused):
             kind = face.getattr(handle).kind
-        self._read(words, handle, (face.read4, face.readdir4))
-        if not kind:
+        if face.opens4(handle):
+            self._read(words, handle, (face.read4, face.readdir4))
+        elif not kind:
             return
         self.opened += 1
         for face in self._faces:

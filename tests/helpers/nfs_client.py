@@ -6,6 +6,7 @@ it takes to try handles there.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import struct
@@ -86,10 +87,17 @@ class Answer:
 
 
 class Client:
-    """Somebody at C(source) who claims to be C(uid) and C(gid)."""
+    """Somebody at C(source) who claims to be C(uid) and C(gid), from a port that only root has there, or from any.
 
-    def __init__(self, server: str, source: str, uid: int = 0, gid: int = 0) -> None:
+    C(kind) is that of the socket: with datagrams a sender needs no answers, and hence not its own address.
+    """
+
+    def __init__(
+        self, server: str, source: str, uid: int = 0, gid: int = 0, privileged: bool = True, kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> None:
+        self._kind = kind
         self._server, self._source, self.uid, self.gid = server, source, uid, gid
+        self._ports = range(700, 1024) if privileged else range(20000, 21000)
         self._sockets: dict[str, socket.socket] = {}
         self._serial = itertools.count(1)
 
@@ -202,6 +210,12 @@ class Client:
         """The handle of a directory's parent (LOOKUPP)."""
         return self._handle4([_put(handle), struct.pack("!I", 16)])
 
+    def opens4(self, handle: bytes) -> bool:
+        """Whether there is anything behind a handle."""
+        with contextlib.suppress(Refused):
+            return bool(self._compound([_put(handle), struct.pack("!II", 9, 0)]))
+        return False
+
     def read4(self, handle: bytes, size: int = 4096) -> bytes:
         """Read without having opened."""
         answer = self._compound([_put(handle), struct.pack("!I16sQI", 25, b"", 0, size)])
@@ -264,6 +278,9 @@ class Client:
         try:
             if port not in self._sockets:
                 self._sockets[port] = self._connect(PORTS[port])
+            if self._kind == socket.SOCK_DGRAM:
+                self._sockets[port].send(message)
+                return self._sockets[port].recv(65536)
             self._sockets[port].sendall(struct.pack("!I", 1 << 31 | len(message)) + message)
             return b"".join(self._fragments(self._sockets[port]))
         except OSError as error:
@@ -271,10 +288,9 @@ class Client:
             raise Refused(f"no answer: {error}") from error
 
     def _connect(self, port: int) -> socket.socket:
-        """From a privileged port, as root on a machine of its own has it."""
-        for source in range(700, 1024):
-            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            made.settimeout(30)
+        for source in self._ports:
+            made = socket.socket(socket.AF_INET, self._kind)
+            made.settimeout(30 if self._kind == socket.SOCK_STREAM else 5)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 made.bind((self._source, source))
@@ -282,7 +298,7 @@ class Client:
                 return made
             except OSError:
                 made.close()
-                if source == 1023:
+                if source == self._ports[-1]:
                     raise
         raise AssertionError
 

@@ -11,4 +11,5 @@ else
     rpc.nfsd 4
     rpc.mountd
     echo Y > /proc/fs/nfsd/v4_end_grace
+    until grep -q Y /proc/fs/nfsd/v4_end_grace; do sleep 0.2; done
 fi

@@ -70,8 +70,8 @@ class Master:
         """Put a file on the master."""
         raise NotImplementedError
 
-    def serve(self, items: Iterable[_nfs.Export]) -> None:
-        """Export this and nothing else."""
+    def serve(self, items: Iterable[_nfs.Export], guarded: bool = True) -> None:
+        """Export this and nothing else; what is not guarded goes as it went before it was known what clients do."""
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -153,7 +153,7 @@ class Kernel(Master):
 
     def __init__(self, machine: daemons.Machine, directory: Path) -> None:
         super().__init__(machine)
-        tree = daemons.unpacked("bookworm", "kernel", KERNEL_PACKAGES, _KERNEL_HOOKS)
+        tree = daemons.unpacked(machine.suite, "kernel", KERNEL_PACKAGES, _KERNEL_HOOKS)
         root = _packed(tree)
         work, srv = directory / "work.ext4", directory / "srv.ext4"
         _bring_code(directory / "code")
@@ -199,14 +199,12 @@ class Kernel(Master):
     def write(self, path: str, text: str) -> None:
         self.sh(f"mkdir -p {os.path.dirname(path)}; cat > {path} <<'END-OF-FILE'\n{text}END-OF-FILE\n")
 
-    def serve(self, items: Iterable[_nfs.Export]) -> None:
+    def serve(self, items: Iterable[_nfs.Export], guarded: bool = True) -> None:
         items = list(items)
         self.stop()
-        for path, text in {
-            **_nfs.kernel_files(items),
-            "/etc/nfs.conf.d/bootyard.conf": rendered("etc/nfs.conf.d/bootyard.conf.j2"),
-        }.items():
-            self.write(path, text)
+        self.write("/etc/nfs.conf.d/bootyard.conf", rendered("etc/nfs.conf.d/bootyard.conf.j2"))
+        for path, text in _nfs.kernel_files(items).items():
+            self.write(path, text if guarded else text.replace("mountpoint,", ""))
         self.sh("sh -eu /work/serve")
         self.wait(items)
 
