@@ -202,7 +202,7 @@ def test_a_restoration_that_was_killed_is_done_again(every):
         assert data_of(every, "node1") == "node1\n"
         _retire.leave(every.layout, every.records(), ["node1"], purge=True)
         assert every.graves() == []
-        step += 7
+        step += 11
     assert step > 50
 
 

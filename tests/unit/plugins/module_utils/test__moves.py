@@ -79,7 +79,7 @@ def test_a_move_that_was_killed_is_finished(homes):
         assert homes.hostname("node2") == "node2\n"
         _retire.leave(homes.layout, homes.records(), ["node7"], purge=True)
         shutil.rmtree(homes.data / "archive")
-        step += 3
+        step += 5
     assert step > 20
 
 

@@ -593,7 +593,7 @@ def test_nothing_leaves_without_pruning(master):
 def test_a_root_in_use_by_the_master_stays_and_says_so(disk):
     master = Master(disk("images"), disk("data"), "overlay")
     master.run("node1")
-    with open(master.root("node1") / "etc/hostname"), pytest.raises(_volumes.VolumeError, match="busy"):
+    with open(master.root("node1") / "etc/hostname"), pytest.raises(_records.RootError, match=r"node1 .*busy"):
         master.leave("node1")
     assert (master.root("node1") / "etc/hostname").read_text() == "node1\n"
     assert master.ready() == ["node1"]
