@@ -137,7 +137,9 @@ class States:
     def rename(self, nodes: Iterable[Node], dry: bool = False) -> dict[str, str]:
         """Give what is known of nodes that have a new name that name; the former names by the new ones. C(dry) only seems to do so."""
         told = {node.name: node.renamed_from for node in nodes if node.renamed_from}
-        found = {new: old for new, old in told.items() if self._cards(old) is not None and not os.path.lexists(self._home(self.directory, new))}
+        found = {
+            new: old for new, old in told.items() if self._cards(old) is not None and not os.path.lexists(self._home(self.directory, new))
+        }
         if dry:
             self._former = found
             return found
