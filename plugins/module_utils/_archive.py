@@ -186,7 +186,7 @@ def check_restorable(layout: Layout, archive: Archive) -> Record:
     home, path = layout.home(record.node), os.path.join(layout.exports, record.node)
     generation = os.path.join(layout.images, record.image, record.generation)
     if os.path.lexists(home):
-        raise RootError(f"{record.node} has a root, in {home}; remove it first: playbooks/remove.yml -e node={record.node}")
+        raise RootError(f"{record.node} has a root, in {home}; remove it first: netboot_state: absent on it, and run")
     if os.path.isdir(path) and os.listdir(path):
         raise RootError(f"{path} has files of somebody else; move it away")
     if not os.path.isdir(generation):

@@ -230,7 +230,7 @@ def test_what_is_not_there_is_named_with_what_is(homes, node, name):
 def test_nothing_is_restored_over_something(homes):
     archived = homes.archived("node1.1")
     (homes.data / "roots/node1").mkdir(parents=True)
-    with pytest.raises(_records.RootError, match=r"node1 has a root, in .*remove it first: playbooks/remove.yml -e node=node1"):
+    with pytest.raises(_records.RootError, match=r"node1 has a root, in .*remove it first: netboot_state: absent"):
         bring_back(homes, "node1")
     (homes.data / "roots/node1").rmdir()
     (homes.data / "nfs/node1/photos").mkdir(parents=True)
