@@ -67,41 +67,48 @@ def due(layout: Layout, renames: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def rename(layout: Layout, records: dict[str, Record], renames: Mapping[str, str], dry: bool) -> dict[str, str]:
-    """Give roots and archives the new names of their nodes; returns what L(due) says of it. Nothing exports these roots meanwhile.
+def rename(layout: Layout, records: dict[str, Record], renames: Mapping[str, str], dry: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """Give roots and archives the new names of their nodes, which nothing exports meanwhile.
 
-    Each step leaves what the next call recognises, so it can be killed anywhere.
+    Returns what L(due) says, less what failed, and why that failed by the new name. Each step leaves what the next call recognises, so it can
+    be killed anywhere.
     """
-    moves = due(layout, renames)
+    moves, faults = due(layout, renames), {}
     for new, old in moves.items():
         record = _record(layout, new, old)
+        try:
+            if not dry:
+                _move(layout, new, old, record)
+        except OSError as error:
+            faults[new] = f"the root of {old} is not its own yet: {error}; run again"
+            continue
         records.pop(old, None)
         if record:
-            records[new] = replace(record, node=new, path=os.path.join(layout.exports, new))
-        if not dry:
-            _move(layout, old, record, records.get(new))
-            for path, archived in _archives(layout, new, old):
-                changes = {"node": new, "path": os.path.join(layout.exports, new), "archived_as": _renamed(path, new)}
-                write_json(record_file(path), asdict(replace(archived, **changes)))
-                os.rename(path, os.path.join(layout.archive, _renamed(path, new)))
+            records[new] = _named(layout, record, new)
     if moves and not dry:
         write_fstab(layout, records)
-    return moves
+    return {new: old for new, old in moves.items() if new not in faults}, faults
 
 
-def _move(layout: Layout, old: str, before: Record | None, after: Record | None) -> None:
-    if not before or not after:
-        return
-    former = os.path.join(layout.exports, old)
-    for path in (former, layout.home(old)):
-        unmount_below(path)
-    if os.path.isdir(former):
-        if before.strategy == "copy" and os.listdir(former):  # of the former layout
-            os.rename(former, after.path)
-        else:
-            os.rmdir(former)
-    write_json(record_file(layout.home(old)), asdict(after))
-    os.rename(layout.home(old), layout.home(after.node))
+def _named(layout: Layout, record: Record, name: str) -> Record:
+    return replace(record, node=name, path=os.path.join(layout.exports, name))
+
+
+def _move(layout: Layout, new: str, old: str, record: Record | None) -> None:
+    if record:
+        former, after = os.path.join(layout.exports, old), _named(layout, record, new)
+        for path in (former, layout.home(old)):
+            unmount_below(path)
+        if os.path.isdir(former):
+            if record.strategy == "copy" and os.listdir(former):  # of the former layout
+                os.rename(former, after.path)
+            else:
+                os.rmdir(former)
+        write_json(record_file(layout.home(old)), asdict(after))
+        os.rename(layout.home(old), layout.home(new))
+    for path, archived in _archives(layout, new, old):
+        write_json(record_file(path), asdict(replace(_named(layout, archived, new), archived_as=_renamed(path, new))))
+        os.rename(path, os.path.join(layout.archive, _renamed(path, new)))
 
 
 def _record(layout: Layout, new: str, old: str) -> Record | None:

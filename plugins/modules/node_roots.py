@@ -262,16 +262,17 @@ def present(options, dry):
     """Make and repair roots; returns the module's result."""
     layout, settings, idle = _layout(options), _settings(options), set(options["idle"])
     records, unusable = _records.load(layout)
-    renamed = _moves.rename(layout, records, options["renamed"], dry)
+    renamed, unmoved = _moves.rename(layout, records, options["renamed"], dry)
     copies = _records.duplicates(records, _volumes.mounted())
     for name in copies:
         del records[name]
     wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
     settled = _moves.settle(layout, records, wanted, idle, dry)
     # What a prediction cannot look at, as it has another name yet, is no part of it.
-    there = {name: record for name, record in records.items() if name not in idle and not (dry and name in renamed)}
+    former = set(options["renamed"].values())
+    there = {name: record for name, record in records.items() if name not in idle | former and not (dry and name in renamed)}
     planned = {name: want for name, want in wanted.items() if not (dry and name in renamed)}
-    todo = _roots.plan(layout, there, unusable | copies, planned, settings, options["prune"])
+    todo = _roots.plan(layout, there, unusable | copies | unmoved, planned, settings, options["prune"])
     if dry:
         _roots.predict(layout, todo, records, wanted)
     else:
@@ -280,7 +281,7 @@ def present(options, dry):
             _reconcile.FileSet(options["state_dir"], "nfs").postpone()
         _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
         _moves.remember_cards(layout, records, {node["name"]: node["macs"] for node in options["nodes"]})
-    served = set(records) - {*todo.leave, *todo.unmounted}
+    served = set(records) - {*todo.leave, *todo.unmounted, *former}
     return {
         "changed": bool(renamed or settled) or not todo.empty,
         "created": [name for name in todo.create if name not in todo.faults],

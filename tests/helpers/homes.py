@@ -28,6 +28,7 @@ class Homes:
             roots=f"{data}/roots",
             archive=f"{data}/archive",
             exports=f"{data}/nfs",
+            common=f"{data}/common.ext4",
             fstab=f"{data}/state/roots.fstab",
         )
 

@@ -20,7 +20,8 @@ def homes(request, disk):
 
 def rename(homes, renames=RENAMES, dry=False):
     records = homes.records()
-    moved = _moves.rename(homes.layout, records, renames, dry)
+    moved, faults = _moves.rename(homes.layout, records, renames, dry)
+    assert faults == {}
     return moved, records
 
 
@@ -91,6 +92,21 @@ def test_a_root_under_the_new_name_is_in_the_way(disk):
     with pytest.raises(_records.RootError, match=r"have that of their former name \(in brackets\): node7 \(node1\). Nothing was changed"):
         rename(homes)
     assert files(homes) == before
+
+
+def test_a_root_that_is_in_use_keeps_its_name_and_holds_up_no_other(disk):
+    homes = Homes(disk("data"))
+    for number, name in enumerate(("node1", "node2"), 1):
+        homes.make(name, number)
+    renames = {"node7": "node1", "node8": "node2"}
+    with open(homes.data / "nfs/node1/etc/hostname"):
+        records = homes.records()
+        moved, faults = _moves.rename(homes.layout, records, renames, dry=False)
+        assert (moved, sorted(records)) == ({"node8": "node2"}, ["node1", "node8"])
+        assert faults["node7"].startswith("the root of node1 is not its own yet: umount failed: ")
+        assert homes.hostname("node1") == "node1\n"
+        assert sorted(homes.records()) == ["node1", "node8"]
+    assert rename(homes, renames)[0] == {"node7": "node1"}
 
 
 def test_an_operators_copy_keeps_its_name(disk):

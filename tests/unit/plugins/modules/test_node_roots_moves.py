@@ -61,6 +61,19 @@ def test_a_new_name_takes_the_root_along(roots):
     assert not roots(after, state="absent")["changed"]
 
 
+def test_a_root_that_cannot_move_yet_is_named_and_made_for_nobody(roots):
+    mac, other = {"netboot_mac": "52:54:00:00:00:0a"}, {"netboot_mac": "52:54:00:00:00:0b"}
+    roots({"node1": mac, "node2": other})
+    after = {"node2": other, "node7": {**mac, "netboot_renamed_from": "node1"}}
+    with open(roots.data / "nfs/node1/etc/hostname"):
+        result = roots(after)
+    [fault] = result["faults"]
+    assert fault.startswith("node7: the root of node1 is not its own yet: umount failed")
+    assert (list(result["roots"]), result["created"], result["removed"]) == (["node2"], [], [])
+    assert sorted(path.name for path in (roots.data / "roots").iterdir()) == ["node1", "node2"]
+    assert list(roots(after)["roots"]) == ["node2", "node7"]
+
+
 @pytest.mark.parametrize("selected", [(), ("node2",)], ids=["all", "a selection"])
 def test_a_root_waits_for_a_node_that_boots_otherwise(roots, selected):
     roots({"node1": {}, "node2": {}})
