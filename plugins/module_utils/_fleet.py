@@ -50,6 +50,7 @@ NODE_VARIABLES = frozenset(
         "netboot_install_disk",
         "netboot_containers",
         "netboot_state",
+        "netboot_renamed_from",
         "netboot_bmc",
     ]
 )
@@ -226,7 +227,10 @@ class Bmc:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine. C(macs) are lower case with colons, the first is the one that boots. C(quota) is the most bytes of its root."""
+    """One machine. C(macs) are lower case with colons, the first is the one that boots. C(quota) is the most bytes of its root.
+
+    C(renamed_from) is its former name, if that is told.
+    """
 
     name: str
     macs: tuple[str, ...]
@@ -243,6 +247,7 @@ class Node:
     disks: tuple[Disk, ...] = ()
     install_disk: str = ""
     quota: int = 0
+    renamed_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +281,11 @@ class Fleet:
     def rooted(self) -> tuple[Node, ...]:
         """The nodes that are to have a root here."""
         return tuple(node for node in self.present if self.profiles[node.profile].boot == "nfs")
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The former names of nodes by their names."""
+        return {node.name: node.renamed_from for node in self.present if node.renamed_from}
 
     def node_of(self, mac: str) -> Node | None:
         """The served node that has the card."""
@@ -352,6 +362,7 @@ class Fleet:
             "rooted": [node.name for node in self.rooted],
             "configured": [node.name for node in self.configured],
             "absent": [node.name for node in self.nodes if node.state == "absent"],
+            "renamed": self.renamed,
             "nodes": json.dumps([_plain(node) for node in self.nodes]),
         }
 
@@ -928,6 +939,7 @@ def _node(faults, name, host, subnets, profiles, specs, gone, master) -> Node | 
         disks=disks,
         install_disk=target,
         quota=_quota(faults, name, host.get("netboot_quota", DEFAULT_QUOTA)),
+        renamed_from=_former_name(faults, name, host.get("netboot_renamed_from")),
     )
 
 
@@ -938,6 +950,12 @@ def _quota(faults, name, value) -> int:
     if not LEAST_QUOTA <= size <= MOST_QUOTA:
         faults.add(name, "netboot_quota", value, f"is not a valid size; expected {LEAST_QUOTA >> 20}M to {MOST_QUOTA >> 40}T, like 16G")
     return size
+
+
+def _former_name(faults, name, value) -> str:
+    if value and not _LABEL.fullmatch(str(value)):
+        faults.add(name, "netboot_renamed_from", value, "is not a valid host name; expected the name that the node had before")
+    return str(value or "")
 
 
 def _install_disk(faults, name, value, profile, disks, args) -> str:
@@ -1019,6 +1037,11 @@ def _node_address(faults, name, address, network) -> None:
 
 def _unique(faults, master, master_macs, networks, nodes) -> None:
     present = [node for node in nodes if node.state == "present"]
+    names = {node.name for node in nodes}
+    for node in present:
+        if node.renamed_from in names:
+            right = "is still in the inventory; expected the former name of this node, which no other host has"
+            faults.add(node.name, "netboot_renamed_from", node.renamed_from, right)
     owners: dict[tuple[str, str], str] = {("netboot_mac", mac): master for mac in master_macs}
     owners |= {("netboot_ip", network.address): master for network in networks.values()}
     own = {network.address for network in networks.values()}
@@ -1026,6 +1049,7 @@ def _unique(faults, master, master_macs, networks, nodes) -> None:
         claims = [("netboot_mac", mac) for mac in node.macs] + [("inventory_hostname", node.name.lower())]
         claims += [("netboot_ip", node.ip)] if node.ip not in own else []  # the master's address is a fault of its own
         claims += [("netboot_uuid", node.uuid)] if node.uuid else []
+        claims += [("netboot_renamed_from", node.renamed_from)] if node.renamed_from else []
         for variable, value in claims:
             owner = owners.setdefault((variable, value), node.name)
             if owner != node.name:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ._fleet import natural
 from ._statefile import StateFileError, read_json
+from ._trees import remove_tree
 
 #: Raised when the way of building changes, so that the next run builds new generations.
 RECIPE = 2
@@ -332,16 +333,6 @@ def _squash(root: str, target: str, level: int, *without: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImageError(f"mksquashfs could not pack {root}: {_essence(done.stderr)}")
-
-
-def remove_tree(path: str) -> None:
-    """Delete a directory that is ours, unless something is mounted below it."""
-    with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        inside = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{os.path.realpath(path)}/")]
-    if inside:
-        raise ImageError(f"{path} is not deleted: {inside[0]} is mounted; unmount it and run again")
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
 
 
 def newest_kernel(boot: str) -> str:

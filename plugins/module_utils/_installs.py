@@ -132,6 +132,29 @@ class States:
 
     def __init__(self, directory: str, memory: str = MEMORY) -> None:
         self.directory, self.memory = directory, memory
+        self._former: dict[str, str] = {}
+
+    def rename(self, nodes: Iterable[Node], dry: bool = False) -> dict[str, str]:
+        """Give what is known of nodes that have a new name that name; the former names by the new ones. C(dry) only seems to do so."""
+        told = {node.name: node.renamed_from for node in nodes if node.renamed_from}
+        found = {
+            new: old for new, old in told.items() if self._cards(old) is not None and not os.path.lexists(self._home(self.directory, new))
+        }
+        if dry:
+            self._former = found
+            return found
+        for new, old in found.items():
+            os.rename(self._home(self.directory, old), self._home(self.directory, new))
+        # What allows to overwrite a disk comes after what keeps from that, should this be killed.
+        for new, old in told.items():
+            before, after = self._home(self.memory, old), self._home(self.memory, new)
+            if os.path.isdir(before) and not os.path.lexists(after):
+                os.rename(before, after)
+        return found
+
+    def cards(self) -> dict[str, set[str]]:
+        """The cards of the machines that something is known of, by the names under which it is."""
+        return {name: cards for name in sorted(self._listed()) if (cards := self._cards(name)) is not None}
 
     def reports(self, node: str) -> dict[str, Report]:
         """The markers that a node has, and what they say."""
@@ -163,7 +186,7 @@ class States:
                 if "wipe" in after and valid["wipe"].disk == wish.disk:
                     wish = None
                 after = (after - {"refused"}) | {"wipe"}
-            if wish or after != set(reports) or known != set(node.macs) or not os.path.isdir(os.path.join(self.memory, name)):
+            if wish or after != set(reports) or known != set(node.macs) or not os.path.isdir(self._home(self.memory, name)):
                 changes.append(Change(name, frozenset(reports) if known is not None else None, frozenset(after), wish))
         if strange:
             raise InstallError(
@@ -202,17 +225,20 @@ class States:
             _write(os.path.join(homes[1], _OWN), "".join(f"{mac}\n" for mac in macs[change.node]))
 
     def _marker(self, node: str, marker: str) -> str:
-        return os.path.join(self.memory if marker in ALLOWING else self.directory, node, marker)
+        return os.path.join(self._home(self.memory if marker in ALLOWING else self.directory, node), marker)
 
     def _cards(self, node: str) -> set[str] | None:
-        text = _read(os.path.join(self.directory, node, _OWN))
+        text = _read(os.path.join(self._home(self.directory, node), _OWN))
         return None if text is None else set(text.split())
 
     def _listed(self) -> set[str]:
         try:
-            return set(os.listdir(self.directory))
+            return set(os.listdir(self.directory)) - set(self._former.values())
         except FileNotFoundError:
             return set()
+
+    def _home(self, place: str, node: str) -> str:
+        return os.path.join(place, self._former.get(node, node))
 
 
 def as_lines(states: Mapping[str, str]) -> str:

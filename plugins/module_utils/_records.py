@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from . import _volumes
-from ._image import ImageError, remove_tree
 from ._statefile import StateFileError, read_as, write_json
+from ._trees import TreeError, remove_tree
 from ._volumes import Mount
 
 
@@ -25,6 +25,8 @@ class Record:
     """What the master knows of a root.
 
     C(entries) and C(accounts) are digests of what was last written into it, C(size) is that of its file system in bytes.
+    C(macs) are the cards of the machine that it was last given to. C(archived_as) is the name of the only directory in the archive that
+    is ours by this record, and C(archived_at) what L(_archive.Clock) had counted then.
     """
 
     node: str
@@ -39,6 +41,13 @@ class Record:
     entries: dict[str, str] = field(default_factory=dict)
     accounts: str = ""
     size: int = 0
+    macs: tuple[str, ...] = ()
+    archived_as: str = ""
+    archived_at: float = 0
+
+    def public(self) -> dict[str, str | int]:
+        """What boot loaders and exports need to know."""
+        return {name: getattr(self, name) for name in ("image", "generation", "strategy", "path", "export_id", "host_key", "ip")}
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,24 @@ def _names(directory: str) -> list[str]:
         return []
 
 
+def duplicates(records: Mapping[str, Record], mounted: Container[str]) -> dict[str, str]:
+    """What is wrong with roots that have the export id of another, by the name of the node; that other one is no part of it.
+
+    The one that has the id rightly was not put back from the archive by hand (C(archived_as)), and is mounted.
+    """
+    rightful: dict[int, str] = {}
+    faults = {}
+    for name in sorted(records, key=lambda name: (records[name].archived_as != "", records[name].path not in mounted, name)):
+        number = records[name].export_id
+        owner = rightful.setdefault(number, name)
+        if owner != name:
+            faults[name] = (
+                f"its record has the export id {number}, which is {owner}'s, as if it were put there by hand; move its directory to the archive and "
+                f"run playbooks/roots.yml -e action=restore -e node={name} -e archive=DIRECTORY, which gives it another one"
+            )
+    return faults
+
+
 def save(layout: Layout, record: Record) -> None:
     """Write a record so that a power cut leaves the old or the new one."""
     write_json(os.path.join(layout.home(record.node), "root.json"), asdict(record))
@@ -152,5 +179,5 @@ def delete(paths: Iterable[str]) -> None:
     try:
         for path in paths:
             remove_tree(path)
-    except ImageError as error:
+    except TreeError as error:
         raise RootError(str(error)) from error

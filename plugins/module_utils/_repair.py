@@ -40,7 +40,9 @@ def repair(layout: Layout, record: Record, size: int) -> None:
 def _convert(layout: Layout, record: Record, size: int) -> None:
     """Move a root of a release in which all roots shared a file system into one of its own."""
     home, disk = layout.home(record.node), layout.disk(record.node)
-    data = record.path if record.strategy == "copy" else os.path.join(home, "upper")
+    data = os.path.join(home, "upper")
+    if record.strategy == "copy":  # where it was exported, unless it was in the archive meanwhile
+        data = record.path if os.path.isdir(record.path) and os.listdir(record.path) else os.path.join(home, "root")
     if record.strategy == "overlay" and record.path in _volumes.mounted():
         run("umount", record.path)
     if not os.path.isdir(data) or not os.listdir(data):

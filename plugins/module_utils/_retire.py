@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to the bootyard.netboot collection: it may change at any time.
-"""Roots that leave: whether their nodes still run, the archive, and its end."""
+"""Roots that leave, and whether their nodes still run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import json
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
-from . import _volumes
-from ._records import Layout, Record, RootError, delete, write_fstab
+from ._archive import admit, remove
+from ._records import Layout, Record, RootError, write_fstab
+from ._run import brief
+from ._trees import unmount_below
+from ._volumes import VolumeError, run
 
 
 def in_use(records: Iterable[Record]) -> list[Record]:
     """The roots whose nodes are up. An NFS connection would prove less: an idle node has none, one that lost power keeps it."""
-    return [record for record in records if answers(record.ip)]
+    records = list(records)
+    with ThreadPoolExecutor(64) as pool:  # one that is off takes its time not to answer
+        return [record for record, up in zip(records, pool.map(lambda record: answers(record.ip), records), strict=True) if up]
 
 
 def answers(ip: str, timeout: float = 2) -> bool:
@@ -41,33 +46,31 @@ def answers(ip: str, timeout: float = 2) -> bool:
 
 
 def leave(layout: Layout, records: dict[str, Record], names: Iterable[str], purge: bool) -> None:
-    """Take roots out of service; their data goes to the archive, or away with C(purge)."""
+    """Take roots out of service; their data goes to the archive, or away with C(purge).
+
+    One that cannot leave stays as it is. Raises L(RootError) when all others have left.
+    """
+    faults = []
     for name in names:
-        record = records[name]
-        _volumes.detach(layout.own_mounts(record))
-        del records[name]
-        write_fstab(layout, records)
-        os.makedirs(layout.archive, mode=0o700, exist_ok=True)
-        grave = os.path.join(layout.archive, f"{name}.{int(time.time())}")
-        os.rename(layout.home(name), grave)
-        if purge:
-            delete([grave])
+        try:
+            _leave(layout, records, name, purge)
+        except (OSError, RootError, VolumeError) as error:
+            faults.append(f"{name} ({error})")
+    if faults:
+        raise RootError(f"these roots could not leave, all others did: {brief(faults)}; run again")
 
 
-def expired(layout: Layout, days: int) -> list[str]:
-    """Archived roots that have been kept for longer than C(days)."""
-    try:
-        entries = os.listdir(layout.archive)
-    except FileNotFoundError:
-        return []
-    limit = time.time() - days * 86400
-    return sorted(
-        os.path.join(layout.archive, entry)
-        for entry in entries
-        if entry.rpartition(".")[2].isdigit() and int(entry.rpartition(".")[2]) < limit
-    )
-
-
-def remove_expired(paths: Iterable[str]) -> None:
-    """Delete archived roots."""
-    delete(paths)
+def _leave(layout: Layout, records: dict[str, Record], name: str, purge: bool) -> None:
+    record, home = records[name], layout.home(name)
+    for path in (record.path, home):
+        unmount_below(path)
+    del records[name]
+    write_fstab(layout, records)
+    if os.path.isdir(record.path):
+        if record.strategy == "copy" and os.listdir(record.path):  # of the former layout, on another file system perhaps
+            run("mv", "--no-target-directory", record.path, os.path.join(home, "root"))
+        else:
+            os.rmdir(record.path)
+    path = admit(layout, record)
+    if purge:
+        remove([path])

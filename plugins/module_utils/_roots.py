@@ -147,7 +147,7 @@ def apply(
         make_base(layout)
     if todo.create and strategy == "auto":
         strategy = "overlay" if _volumes.overlays_work() else "copy"
-    numbers = _free_numbers(records)
+    numbers = free_numbers(records)
 
     def mount(name: str) -> None:
         try:
@@ -195,7 +195,7 @@ def make_base(layout: Layout) -> None:
 
 def predict(layout: Layout, todo: Plan, records: dict[str, Record], wanted: Mapping[str, Wanted]) -> None:
     """Bring C(records) to what L(apply) would make of them, and touch nothing else."""
-    numbers = _free_numbers(records)
+    numbers = free_numbers(records)
     for name in todo.create:
         record = records.get(name)
         records[name] = _new_record(layout, wanted[name], "auto", record.export_id if record else next(numbers))
@@ -208,7 +208,7 @@ def _new_record(layout: Layout, want: Wanted, strategy: str, number: int) -> Rec
     return Record(node.name, node.ip, want.image, want.generation, strategy, path, number, size=want.size)
 
 
-def _free_numbers(records: Mapping[str, Record]) -> Iterator[int]:
+def free_numbers(records: Mapping[str, Record]) -> Iterator[int]:
     """Export ids that no root has: part of every file handle, hence kept for the life of a root."""
     taken = {record.export_id for record in records.values()}
     return (number for number in range(1, SHARED_IDS) if number not in taken)

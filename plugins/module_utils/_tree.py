@@ -26,6 +26,10 @@ def _directory(name: str, parent: int) -> Iterator[int]:
         os.close(descriptor)
 
 
+#: Bytes that are read of a file. No node needs accounts that take more, and one may have laid terabytes of nothing.
+LIMIT = 1 << 20
+
+
 class Tree:
     """Reads and writes below a directory without ever following a symbolic link out of it, or at all."""
 
@@ -40,15 +44,19 @@ class Tree:
         os.close(self._root)
 
     def read(self, path: str) -> str:
-        """The text of a regular file."""
+        """The text of a regular file, which L(LIMIT) bounds."""
         with self._parent(path) as (parent, name):
             # Opening anything else could block, or do something: the node may have put a pipe or a device there.
             found = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
             try:
-                if not stat.S_ISREG(os.fstat(found).st_mode):
-                    raise OSError(errno.EINVAL, "is no regular file", path)
-                with open(f"/proc/self/fd/{found}", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                    return stream.read()
+                status = os.fstat(found)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(errno.EINVAL, "is not a regular file", path)
+                with open(f"/proc/self/fd/{found}", "rb") as stream:
+                    content = stream.read(LIMIT + 1)  # it may grow meanwhile
+                if len(content) > LIMIT:
+                    raise OSError(errno.EFBIG, f"has {status.st_size} bytes; expected at most {LIMIT}", path)
+                return content.decode("utf-8", "surrogateescape")
             finally:
                 os.close(found)
 
@@ -60,7 +68,7 @@ class Tree:
 
     def put(self, path: str, entry: Entry) -> None:
         """Create or replace what is at a path. Directories that exist are left as they are."""
-        with self._parent(path) as (parent, name):
+        with self._parent(path, make=True) as (parent, name):
             if entry.content is None and entry.link is None:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o700, dir_fd=parent)
@@ -83,18 +91,25 @@ class Tree:
 
     def drop(self, path: str) -> None:
         """Remove a file that is no longer wanted, such as a former user's keys; a directory may hold what is not ours and stays."""
-        with self._parent(path) as (parent, name), contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError), self._parent(path) as (parent, name):
             os.unlink(name, dir_fd=parent)
 
     @contextlib.contextmanager
-    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+    def _parent(self, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The directory that has the entry at a path, and the entry's name; with C(make), directories that are missing are made."""
         *directories, name = path.strip("/").split("/")
         descriptor = os.dup(self._root)
         try:
-            for directory in directories:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(directory, 0o755, dir_fd=descriptor)
-                below = os.open(directory, _DIRECTORY, dir_fd=descriptor)
+            for depth, directory in enumerate(directories, 1):
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(directory, 0o755, dir_fd=descriptor)
+                try:
+                    below = os.open(directory, _DIRECTORY, dir_fd=descriptor)
+                except (NotADirectoryError, FileNotFoundError) as error:
+                    where = "/" + "/".join(directories[:depth])
+                    what = "is not a directory; a link is not followed" if isinstance(error, NotADirectoryError) else error.strerror
+                    raise OSError(error.errno, what, where) from error
                 os.close(descriptor)
                 descriptor = below
             yield descriptor, name

@@ -18,6 +18,7 @@ description:
     C(wipe) and C(installing) let a disk be overwritten. They name it (by its WWN, its serial number, or where it has neither by where it is connected, and
     by its size) and count for no other, for 72 hours, for one installation, and until the master restarts: they are in O(memory), which no backup has.
   - What is known is of a machine and not of a name. A node all of whose MACs are new is unknown.
+  - What is known of a node moves with it to a new name where C(netboot_renamed_from) says so.
   - Directories of nodes that left are removed, if they were made here.
 extends_documentation_fragment: bootyard.netboot.master
 options:
@@ -106,6 +107,7 @@ def reconcile(options, dry):
     fleet = Fleet.from_dict(options["fleet"])
     chosen = {node.name for node in _installs.to_reinstall(fleet, options["reinstall"])}
     known = _installs.States(options["directory"], options["memory"])
+    renamed = known.rename(fleet.installs, dry)
     before = known.states(fleet.installs)
     changes = known.plan(fleet.installs, chosen)
     reports = {node.name: known.reports(node.name) for node in fleet.installs}
@@ -118,7 +120,7 @@ def reconcile(options, dry):
         known.apply(changes, fleet.installs, options["group"])
     waiting = {name for name, kept in reports.items() if "refused" in kept}
     return {
-        "changed": bool(changes),
+        "changed": bool(changes or renamed),
         "states": after,
         "told": [_installs.tells(node, after[node.name], reports[node.name]) for node in fleet.installs if node.name in chosen | waiting],
         "diff": {"before": _installs.as_lines(before), "after": _installs.as_lines(after)},

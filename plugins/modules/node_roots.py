@@ -70,6 +70,15 @@ options:
     description: Names of the nodes whose roots stay. Required with O(state=absent).
     type: list
     elements: str
+  renamed:
+    description: Former names of nodes by their new ones. A node takes over the root and the archives of its former name, which nothing may export meanwhile.
+    type: dict
+    default: {}
+  idle:
+    description: Names of nodes that are served and boot from no root here. A root that one of them has is kept, and not served until it boots from it again.
+    type: list
+    elements: str
+    default: []
   state:
     description:
       - V(present) makes and mends roots.
@@ -79,7 +88,7 @@ options:
     choices: [present, absent]
     default: present
   prune:
-    description: Whether roots of nodes that are not in O(nodes) or O(keep) leave.
+    description: Whether roots of nodes that are not in O(nodes), O(idle) or O(keep) leave.
     type: bool
     default: true
   purge:
@@ -91,7 +100,8 @@ options:
     type: bool
     default: false
   archive_days:
-    description: How long the data of a root is kept after its node left.
+    description:
+      - How many days the data of a root is kept after its node left. Only days that this master has seen pass count, whatever its clock says.
     type: int
     default: 30
   strategy:
@@ -205,6 +215,15 @@ faults:
   returned: when O(state=present)
   type: list
   elements: str
+kept:
+  description: Nodes in O(idle) that have a root, which waits for them.
+  returned: when O(state=present)
+  type: list
+  elements: str
+renamed:
+  description: The former names of the nodes that took over a root or archives, by their new names.
+  returned: when O(state=present)
+  type: dict
 removed:
   description: Nodes whose roots left, or will leave in the call with O(state=absent).
   returned: success
@@ -215,7 +234,17 @@ removed:
 import functools
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _personal, _reconcile, _records, _retire, _roots, _run, _volumes
+from ansible_collections.bootyard.netboot.plugins.module_utils import (
+    _archive,
+    _moves,
+    _personal,
+    _reconcile,
+    _records,
+    _retire,
+    _roots,
+    _run,
+    _volumes,
+)
 
 
 def main():
@@ -231,10 +260,19 @@ def main():
 
 def present(options, dry):
     """Make and repair roots; returns the module's result."""
-    layout, settings = _layout(options), _settings(options)
-    records, unreadable = _records.load(layout)
+    layout, settings, idle = _layout(options), _settings(options), set(options["idle"])
+    records, unusable = _records.load(layout)
+    renamed, unmoved = _moves.rename(layout, records, options["renamed"], dry)
+    copies = _records.duplicates(records, _volumes.mounted())
+    for name in copies:
+        del records[name]
     wanted = {node["name"]: _wanted(node, options["generations"]) for node in options["nodes"]}
-    todo = _roots.plan(layout, records, unreadable, wanted, settings, options["prune"])
+    settled = _moves.settle(layout, records, wanted, idle, dry)
+    # What a prediction cannot look at, as it has another name yet, is no part of it.
+    former = set(options["renamed"].values())
+    there = {name: record for name, record in records.items() if name not in idle | former and not (dry and name in renamed)}
+    planned = {name: want for name, want in wanted.items() if not (dry and name in renamed)}
+    todo = _roots.plan(layout, there, unusable | copies | unmoved, planned, settings, options["prune"])
     if dry:
         _roots.predict(layout, todo, records, wanted)
     else:
@@ -242,16 +280,19 @@ def present(options, dry):
             # A server that runs has seen no more than an empty mount point.
             _reconcile.FileSet(options["state_dir"], "nfs").postpone()
         _roots.apply(layout, todo, records, wanted, settings, options["strategy"])
-    served = set(records) - {*todo.leave, *todo.unmounted}
+        _moves.remember_cards(layout, records, {node["name"]: node["macs"] for node in options["nodes"]})
+    served = set(records) - {*todo.leave, *todo.unmounted, *former}
     return {
-        "changed": not todo.empty,
+        "changed": bool(renamed or settled) or not todo.empty,
         "created": [name for name in todo.create if name not in todo.faults],
         "updated": todo.update,
         "removed": todo.leave,
+        "renamed": renamed,
+        "kept": sorted(idle & set(records)),
         "faults": [f"{name}: {fault}" for name, fault in sorted(todo.faults.items())],
-        "roots": {name: _public(records[name]) for name in sorted(served) if records[name].state == "ready"},
+        "roots": {name: records[name].public() for name in sorted(served) if records[name].state == "ready"},
         "warnings": _warnings(layout, todo),
-        "diff": _diff(todo),
+        "diff": _diff(todo, renamed, settled),
     }
 
 
@@ -273,14 +314,18 @@ def _warnings(layout, todo):
 def absent(options, dry):
     """Take roots out of service and forget archives that are old enough; returns the module's result."""
     layout = _layout(options)
-    records, _unreadable = _records.load(layout)
+    (records, _unreadable), clock = _records.load(layout), _archive.look(layout)
     gone = sorted(set(records) - set(options["keep"])) if options["prune"] else []
-    old = _retire.expired(layout, options["archive_days"])
+    old = _archive.expired(layout, options["archive_days"], clock)
     _refuse_shared(layout, options["shared"])
     _refuse_busy(options, [records[name] for name in gone])
     if not dry:
-        _retire.leave(layout, records, gone, options["purge"])
-        _retire.remove_expired(old)
+        if _archive.archives(layout):  # how time passes is no change to the master
+            _archive.tick(layout)
+        try:
+            _retire.leave(layout, records, gone, options["purge"])
+        finally:
+            _archive.remove(old)
     return {
         "changed": bool(gone or old),
         "created": [],
@@ -337,14 +382,11 @@ def _wanted(node, generations):
     return _roots.Wanted(identity, node["image"], generations[node["image"]], node["quota"])
 
 
-def _public(record):
-    return {name: getattr(record, name) for name in ("image", "generation", "strategy", "path", "export_id", "host_key", "ip")}
-
-
-def _diff(todo):
+def _diff(todo, renamed, settled):
     """What changes, one line a root."""
-    after = dict.fromkeys(todo.create, "new root")
-    after |= {name: "new address" if not paths else ", ".join(paths) for name, paths in todo.update.items()}
+    after = dict.fromkeys(todo.create, "new root") | {name: f"has the root of {old}" for name, old in renamed.items()} | settled
+    for name, paths in todo.update.items():
+        after[name] = "; ".join(filter(None, [after.get(name), ", ".join(paths) or "new address"]))
     after |= {name: "mounted" for name in todo.mount if name not in after}
     return {"before": "", "after": "".join(f"{name}: {what}\n" for name, what in after.items())}
 
@@ -377,6 +419,8 @@ SPEC = {
     },
     "generations": {"type": "dict"},
     "keep": {"type": "list", "elements": "str"},
+    "renamed": {"type": "dict", "default": {}},
+    "idle": _strings([]),
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "prune": {"type": "bool", "default": True},
     "purge": {"type": "bool", "default": False},

@@ -110,7 +110,7 @@ import functools
 from collections import defaultdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _image, _records, _run
+from ansible_collections.bootyard.netboot.plugins.module_utils import _archive, _image, _records, _run
 
 
 def main():
@@ -147,9 +147,10 @@ def main():
 
 
 def _used():
-    """The generations that roots are clones of, by image."""
-    used = defaultdict(set)
-    for record in _records.load(_records.Layout())[0].values():
+    """The generations that roots, those in the archive too, are clones of, by image."""
+    used, layout = defaultdict(set), _records.Layout()
+    archived = (item.record for item in _archive.archives(layout) if item.record)
+    for record in (*_records.load(layout)[0].values(), *archived):
         used[record.image].add(record.generation)
     return used
 

@@ -42,11 +42,50 @@ def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
     done = converge("--extra-vars=node=node4", playbook="playbooks/remove.yml")
     assert done.code == 0, done.messages
     assert is_gone()
-    assert host().check_output("cat /srv/netboot/archive/node4.*/upper/root/data") == "precious"
     assert bystander_is_served()
     assert converge().changed == ()
+    host().check_output("cp --archive /srv/netboot/archive/node4.* /srv/netboot/archive/node4.20240101")  # an operator's
+    restored = converge(inventory("add_node"), "--extra-vars=action=restore node=node4", playbook="playbooks/roots.yml")
+    assert restored.code == 0, restored.messages
+    assert converge(inventory("add_node")).code == 0
+    assert host().check_output("cat /srv/nfs/node4/root/data") == "precious"
+    with machine(BRIDGE, NODE4[1]) as node:
+        assert node.mounts(SERVER, "/srv/nfs/node4")
+    assert converge("--extra-vars=node=node4", playbook="playbooks/remove.yml").code == 0
+    assert is_gone()
     assert converge("--extra-vars=nfs_root_archive_days=0").changed == ("Take the roots of nodes that left out of service",)
-    assert not host().file("/srv/netboot/archive").listdir()
+    assert host().file("/srv/netboot/archive").listdir() == ["node4.20240101"]
+    host().check_output("rm --recursive /srv/netboot/archive/node4.20240101")
+
+
+def test_a_node_with_a_new_name_keeps_its_root(node4):
+    host().check_output("echo precious > /srv/nfs/node4/root/data")
+    key = host().check_output("cat /srv/nfs/node4/etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    files = everything()
+    renamed, told = inventory("remove_node", "renamed.yml"), inventory("remove_node", "told.yml")
+    silent = converge(renamed)
+    assert silent.code != 0
+    assert "set netboot_renamed_from: node4 on node7" in silent.messages
+    with machine(BRIDGE, NODE4[1]):
+        running = converge(renamed, told)
+        assert running.code != 0
+        assert "node4 (10.77.12.14 is up) becomes node7" in running.messages
+    assert everything() == files
+    done = converge(renamed, told)
+    assert done.code == 0, done.messages
+    assert is_named("node7", key)
+    assert converge(renamed, told).changed == ()
+    assert bystander_is_served()
+    assert converge("--extra-vars=node=node7 nfs_root_purge=true", playbook="playbooks/remove.yml").code == 0
+
+
+def is_named(name: str, key: str) -> bool:
+    """Whether the root with that host key and its data is served under the name."""
+    root = host().check_output(f"cat /srv/nfs/{name}/root/data /srv/nfs/{name}/etc/hostname").split()
+    known = key in host().check_output(f"grep {name} /etc/ssh/bootyard_known_hosts")
+    with machine(BRIDGE, NODE4[1]) as node:
+        mounts = [node.mounts(SERVER, f"/srv/nfs/{wanted}") for wanted in (name, "node4")]
+    return (root, known, mounts) == (["precious", name], True, [True, False])
 
 
 def test_an_absent_node_is_removed_and_purged_on_request(node4):

@@ -73,6 +73,9 @@ NODE_FAULTS = {  # the node's variables, the one at fault, and its value in the 
     "first address of the pool": ({"netboot_ip": "10.0.33.20"}, "netboot_ip"),
     "last address of the pool": ({"netboot_ip": "10.0.33.30"}, "netboot_ip"),
     "unknown profile": ({"netboot_profile": "windows"}, "netboot_profile"),
+    "malformed former name": ({"netboot_renamed_from": "../node9"}, "netboot_renamed_from"),
+    "former name that another node has": ({"netboot_renamed_from": "node1"}, "netboot_renamed_from"),
+    "its own name as the former one": ({"netboot_renamed_from": "node2"}, "netboot_renamed_from"),
     "malformed UUID": ({"netboot_uuid": "4c4c4544"}, "netboot_uuid"),
     "UUID of another node": ({"netboot_uuid": UUID.upper()}, "netboot_uuid", UUID),
     "unknown state": ({"netboot_state": "gone"}, "netboot_state"),
@@ -432,3 +435,14 @@ def test_a_fleet_of_five_thousand():
         hosts[f"n{i}"] = {"netboot_mac": f"{0x525400000000 + i:012x}", "netboot_ip": str(ipaddress.ip_address("10.0.1.0") + i)}
     fleet = _fleet.parse(hosts, [name for name in hosts if name != "head"], "head")
     assert [node.name for node in fleet.nodes] == [f"n{i}" for i in range(5000)]
+
+
+def test_a_former_name_is_one_nodes_only_and_known_to_those_who_move_things(inventory):
+    fleet = (
+        inventory().node("node7", netboot_renamed_from="node1").node("gone", netboot_renamed_from="node3", netboot_state="absent").parse()
+    )
+    assert fleet.renamed == {"node7": "node1"}
+    assert fleet.to_dict()["renamed"] == {"node7": "node1"}
+    assert _fleet.Fleet.from_dict(fleet.to_dict()) == fleet
+    twice = inventory().node("node7", netboot_renamed_from="node1").node("node8", netboot_renamed_from="node1")
+    assert twice.faults() == [("node8", "netboot_renamed_from", "node1")]

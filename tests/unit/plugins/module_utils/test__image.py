@@ -257,43 +257,6 @@ def test_no_kernel_is_an_error_with_a_hint(tmp_path):
         _image.newest_kernel(str(tmp_path))
 
 
-# --- what is removed -------------------------------------------------------------------------------------------------
-
-
-def test_a_tree_goes(tmp_path):
-    (tmp_path / "tree/below").mkdir(parents=True)
-    _image.remove_tree(str(tmp_path / "tree"))
-    _image.remove_tree(str(tmp_path / "tree"))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["proc", "with space"])
-def test_a_tree_with_a_mount_in_it_stays(private_mounts, tmp_path, name):
-    (tmp_path / "tree/deep" / name).mkdir(parents=True)
-    (tmp_path / "tree/file").touch()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "tree/deep" / name], check=True)
-    (tmp_path / "tree/deep" / name / "precious").touch()
-    with pytest.raises(_image.ImageError, match="is mounted; unmount it"):
-        _image.remove_tree(str(tmp_path / "tree"))
-    assert (tmp_path / "tree/deep" / name / "precious").exists()
-    assert (tmp_path / "tree/file").exists()
-
-
-def test_a_mount_next_door_is_in_nobodys_way(private_mounts, tmp_path):
-    for name in ("tree", "tree2"):
-        (tmp_path / name).mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "tree2"], check=True)
-    _image.remove_tree(str(tmp_path / "tree"))
-    assert os.listdir(tmp_path) == ["tree2"]
-
-
-def test_a_link_is_not_the_tree(tmp_path):
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "link").symlink_to("tree")
-    _image.remove_tree(str(tmp_path / "link"))
-    assert sorted(os.listdir(tmp_path)) == ["link", "tree"]
-
-
 # --- a build that fails ----------------------------------------------------------------------------------------------
 
 

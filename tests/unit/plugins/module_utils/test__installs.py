@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.bootyard.netboot.plugins.module_utils import _installs
 from hypothesis import given
 from hypothesis import strategies as st
+from isolation import killed_at
 
 NOW = 1_800_000_000
 DISK, OTHER = "serial-S3Z9NB0K 4000787030016", "wwn-0x5000c500a1b2c3d4 4000787030016"
@@ -196,6 +197,53 @@ def test_another_machine_of_the_same_name_is_unknown(states, home, fleet, mark, 
         states.plan(fleet("n1", netboot_mac="52:54:00:00:00:0c").installs, {"n1"}, NOW)
     go(states, fleet("n1", netboot_mac="52:54:00:00:00:0c"))
     assert known(states, fleet("n1")) == {"n1": "unknown"}
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("marker", ["installed", "wipe", "installing"])
+def test_what_is_known_moves_with_the_name(states, home, fleet, mark, marker, dry):
+    go(states, fleet("n1", netboot_mac="52:54:00:00:00:0a"))
+    mark(f"n1/{marker}")
+    renamed = fleet("n7", netboot_mac="52:54:00:00:00:0a", netboot_renamed_from="n1")
+    assert states.rename(renamed.installs, dry) == {"n7": "n1"}
+    assert [os.listdir(place) for place in (home, states.memory)] == [["n1" if dry else "n7"]] * 2
+    assert states.plan(renamed.installs, (), NOW) == []
+    assert known(states, renamed) == {"n7": marker}
+    assert _installs.States(states.directory, states.memory).rename(renamed.installs) == ({"n7": "n1"} if dry else {}), "only once"
+
+
+def test_a_move_that_was_killed_allows_nothing_new_and_is_finished(states, home, fleet, mark):
+    renamed = fleet("n7", netboot_mac="52:54:00:00:00:0a", netboot_renamed_from="n1")
+    step, killed = 0, True
+    while killed:
+        go(states, fleet("n1", netboot_mac="52:54:00:00:00:0a"))
+        mark("n1/installed", age=10)
+        mark("n1/installing", age=20)
+        killed = killed_at(step, _installs, lambda: states.rename(renamed.installs))
+        allowed = os.path.exists(f"{states.memory}/n7")
+        assert not allowed or (home / "n7/.bootyard").exists(), "what allows to overwrite a disk comes last"
+        states.rename(renamed.installs)
+        assert [os.listdir(place) for place in (home, states.memory)] == [["n7"]] * 2
+        go(states, fleet())
+        step += 1
+    assert step > 10
+
+
+def test_a_name_takes_over_nothing_that_is_not_ours_and_gives_up_nothing_that_it_has(states, home, fleet, mark):
+    renamed = fleet("n7", netboot_renamed_from="n1").installs
+    assert states.rename(renamed) == {}
+    mark("n1/installed")
+    assert states.rename(renamed) == {}
+    (home / "n1/.bootyard").write_text("52:54:00:00:00:01\n")
+    (home / "n7").mkdir()
+    assert states.rename(renamed) == {}
+    assert sorted(os.listdir(home)) == ["n1", "n7"]
+
+
+def test_the_machines_are_known_by_their_cards(states, home, fleet):
+    go(states, fleet("n1", netboot_mac=["52:54:00:00:00:0a", "52:54:00:00:00:0b"]))
+    (home / "mine").mkdir()
+    assert states.cards() == {"n1": {"52:54:00:00:00:0a", "52:54:00:00:00:0b"}}
 
 
 def test_what_is_found_without_its_cards_is_taken_over(states, home, fleet, mark):

@@ -10,7 +10,7 @@ import sys
 import pytest
 from documents import COLLECTIONS, LINK
 
-STATELESS = ("boot_chain_info", "network_check", "unknown_machines_info")
+STATELESS = ("boot_chain_info", "network_check", "node_check", "unknown_machines_info")
 
 
 @pytest.fixture

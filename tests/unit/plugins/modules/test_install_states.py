@@ -93,3 +93,21 @@ def test_what_cannot_be_reinstalled_changes_nothing(states, home):
     assert failed["failed"]
     assert "other has the profile debian-nfs, which installs nothing; nobody is no node that is served" in failed["msg"]
     assert sorted(os.listdir(home / "n1")) == [".bootyard", "installed"]
+
+
+def test_a_node_with_a_new_name_is_installed_as_before(module, inventory, home):
+    def run(name, dry=False, **variables):
+        cluster = inventory().node(
+            name, netboot_profile="debian-disk", netboot_install_disk="/dev/vda", netboot_mac="52:54:00:00:00:0a", **variables
+        )
+        fleet = cluster.node("other").parse().to_dict()
+        return module("install_states", dry, fleet=fleet, directory=str(home), group="root")
+
+    run("n1")
+    (home / "n1/installed").write_text("")
+    for dry in (True, False):
+        result = run("n7", dry, netboot_renamed_from="n1")
+        assert (result["changed"], result["states"]) == (True, {"n7": "installed"})
+    assert os.listdir(home) == ["n7"]
+    again = run("n7", netboot_renamed_from="n1")
+    assert (again["changed"], again["states"]) == (False, {"n7": "installed"})
