@@ -13,11 +13,15 @@ from dataclasses import asdict, dataclass, field
 from . import _volumes
 from ._statefile import StateFileError, read_as, write_json
 from ._trees import TreeError, remove_tree
-from ._volumes import Mount
+from ._volumes import Mount, VolumeError
 
 
 class RootError(RuntimeError):
     """A root could not be made or removed; the message says which, why, and what is left."""
+
+
+#: What can go wrong with one root: its own loss, not the others'.
+FAULTS = (OSError, RootError, StateFileError, TreeError, VolumeError)
 
 
 @dataclass

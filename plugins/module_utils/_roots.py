@@ -24,16 +24,13 @@ from dataclasses import dataclass, field
 
 from . import _personal, _volumes
 from ._nfs import SHARED_IDS
-from ._records import Layout, Record, RootError, delete, free, save, write_fstab
-from ._statefile import StateFileError, read_json
+from ._records import FAULTS, Layout, Record, RootError, delete, free, save, write_fstab
+from ._statefile import read_json
 from ._tree import Tree
 from ._volumes import VolumeError, run
 
 #: The size of the file system for what all nodes read, in bytes: names of some hundred thousand.
 COMMON_SIZE = 32 << 20
-
-#: What can go wrong with one root: its own loss, not the others'.
-_FAULTS = (OSError, RootError, StateFileError, VolumeError)
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,7 @@ def _each(todo: Plan, names: Iterable[str], work: Callable[[str], None]) -> None
         if name not in todo.faults:
             try:
                 work(name)
-            except _FAULTS as error:
+            except FAULTS as error:
                 todo.faults[name] = str(error)
 
 
@@ -237,8 +234,8 @@ def _create(
         run("sync", "--file-system", record.path)
         record.entries, record.accounts, record.state = _digests(entries), _accounts_digest(settings), "ready"
         save(layout, record)
-    except _FAULTS as error:
-        with contextlib.suppress(*_FAULTS):
+    except FAULTS as error:
+        with contextlib.suppress(*FAULTS):
             _discard(layout, record)
         raise RootError(f"its root could not be made and is gone again: {error}") from error
     return record

@@ -17,11 +17,14 @@ options:
       - V(list) changes nothing.
       - V(restore) makes an archive the root of its node again, with an export id that no root has. The next run mounts and exports it.
       - V(archive) moves a root that its node does not boot from any more to the archive.
+      - >-
+        V(repair) checks and repairs the file system of a root, finds the image's files by their names again, gives a root of an earlier release a file
+        system of its own, and lets a root grow to its quota. The next run mounts and exports it.
     type: str
-    choices: [list, restore, archive]
+    choices: [list, restore, archive, repair]
     default: list
   node:
-    description: The node that it is about. Required unless O(action=list).
+    description: The node that it is about. Required with O(action=restore) and O(action=archive); O(action=repair) repairs all roots without.
     type: str
   archive:
     description: The name of the archive, such as V(node1.1764256567); the newest one of the node by default.
@@ -32,12 +35,16 @@ options:
     type: list
     elements: str
     default: []
+  quotas:
+    description: Most bytes that the root of each node may hold, by its name; for O(action=repair).
+    type: dict
+    default: {}
   archive_days:
     description: How many days archives are kept; for the list alone.
     type: int
     default: 30
   force:
-    description: Whether a root is archived although its node is up.
+    description: Whether a root is archived or repaired although its node is up.
     type: bool
     default: false
   layout:
@@ -85,7 +92,7 @@ import functools
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bootyard.netboot.plugins.module_utils import _archive, _records, _retire, _run, _trees, _volumes
+from ansible_collections.bootyard.netboot.plugins.module_utils import _archive, _records, _repair, _retire, _run, _trees, _volumes
 
 
 def main():
@@ -95,6 +102,7 @@ def main():
             "node": {"type": "str"},
             "archive": {"type": "str", "default": ""},
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "quotas": {"type": "dict", "default": {}},
             "archive_days": {"type": "int", "default": 30},
             "force": {"type": "bool", "default": False},
             "layout": {"type": "dict", "default": {}},
@@ -163,8 +171,7 @@ def archive(options, layout, dry):
         raise _records.RootError(f"{node} has no root; there are: {_run.brief(records) or 'none'}")
     if node in options["nodes"]:
         raise _records.RootError(f"{node} boots from its root; give it another profile or remove it from the inventory, and run")
-    if not options["force"] and _retire.in_use([records[node]]):
-        raise _records.RootError(f"{node} ({records[node].ip}) is up; switch it off, or insist: -e nfs_root_force=true")
+    _refuse_up(options, [records[node]])
     if not dry:
         _retire.leave(layout, records, [node], purge=False)
     return _moved(layout.home(node), layout.archive, f"the root of {node} is in {layout.archive}")
@@ -174,8 +181,35 @@ def _moved(source, target, told):
     return {"changed": True, "told": [told], "diff": {"before": f"{source}\n", "after": f"{os.path.join(target, '')}\n"}}
 
 
+def repair(options, layout, dry):
+    """Make roots usable again without losing what their nodes wrote; returns the module's result."""
+    records, unreadable = _records.load(layout)
+    names = [options["node"]] if options["node"] else sorted(records)
+    if options["node"] in unreadable:
+        raise _records.RootError(f"{options['node']}: {unreadable[options['node']]}")
+    if unknown := set(names) - set(records):
+        raise _records.RootError(f"{_run.brief(unknown)} has no root; there are: {_run.brief(records) or 'none'}")
+    _refuse_up(options, [records[name] for name in names])
+    faults = {}
+    for name in () if dry else names:
+        try:
+            _repair.repair(layout, records[name], int(options["quotas"].get(name, 0)))
+        except _records.FAULTS as error:
+            faults[name] = str(error)
+    if faults:
+        raise _records.RootError("; ".join(f"{name} is not repaired: {fault}" for name, fault in faults.items()))
+    return {"changed": bool(names), "told": [f"{name} is repaired; the next run mounts and exports it" for name in names]}
+
+
+def _refuse_up(options, records):
+    up = [] if options["force"] else _retire.in_use(records)
+    if up:
+        names = _run.brief(f"{record.node} ({record.ip})" for record in up)
+        raise _records.RootError(f"these nodes are up: {names}; switch them off, or insist: -e nfs_root_force=true")
+
+
 #: What can be done, and how.
-ACTIONS = {"list": show, "restore": restore, "archive": archive}
+ACTIONS = {"list": show, "restore": restore, "archive": archive, "repair": repair}
 
 
 if __name__ == "__main__":

@@ -96,9 +96,9 @@ class Master:
 
 
 def fingerprint(tree: Path) -> dict[str, tuple]:
-    """Every entry of a tree: what it is, whose, when it changed and a checksum."""
+    """Every entry of a tree: what it is, whose, when it changed and a checksum. Not of image files, which the kernel writes late."""
     found = {}
-    for path in sorted(tree.rglob("*")):
+    for path in sorted(path for path in tree.rglob("*") if path.suffix != ".ext4"):
         status = path.lstat()
         content = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else None
         found[str(path.relative_to(tree))] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, content)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from homes import Homes
+from rootmaster import QUOTA, Master
 
 
 @pytest.fixture
@@ -76,5 +77,28 @@ def test_a_restoration_that_makes_no_sense_is_refused(homes, act, options, said)
 def test_a_root_whose_node_is_up_is_not_archived(homes, act):
     record = homes.make("node1", 1)
     homes.write(homes.data / "roots/node1", dataclasses.replace(record, ip="127.0.0.11"))
-    assert "node1 (127.0.0.11) is up" in act(action="archive", node="node1", host_network=True)["msg"]
+    assert "node1 (127.0.0.11)" in act(action="archive", node="node1", host_network=True)["msg"]
     assert act(action="archive", node="node1", host_network=True, force=True)["changed"]
+
+
+def test_roots_are_repaired_and_grow(module, disk):
+    master = Master(disk("images"), disk("data", "size=512m"), "overlay")
+    master.run("node1", "node2")
+    layout = {key: value for key, value in dataclasses.asdict(master.layout).items() if key != "reserve"}
+
+    def repair(**options):
+        return module("root_action", action="repair", layout=layout, quotas={"node1": 2 * QUOTA}, **options)
+
+    assert repair(dry=True)["told"] == [f"{name} is repaired; the next run mounts and exports it" for name in ("node1", "node2")]
+    assert master.run("node1", "node2").mount == []
+    assert repair(node="node1")["changed"]
+    assert master.run("node1", "node2").mount == ["node1"]
+    assert {name: record.size for name, record in master.records().items()} == {"node1": 2 * QUOTA, "node2": QUOTA}
+    assert "node3 has no root" in repair(node="node3")["msg"]
+    with open(master.root("node1") / "etc/hostname"):
+        result = repair()
+    assert "node1 is not repaired: umount failed" in result["msg"]
+    assert "node2" not in result["msg"]
+    assert master.run("node1", "node2").mount == ["node2"]
+    (master.data / "roots/node2/root.json").write_text("")
+    assert "root.json is empty" in repair(node="node2")["msg"]
