@@ -60,7 +60,7 @@ class Master:
     """What both servers have in common. C(machine) is the Debian machine at the other end of the cable."""
 
     def __init__(self, machine: daemons.Machine) -> None:
-        self.machine = machine
+        self.machine, self.log = machine, Path("/dev/null")
 
     def sh(self, command: str) -> str:
         """Run a shell's command on the master as root."""
@@ -92,7 +92,7 @@ class Master:
                 return bool(Client(ADDRESS, source).mount(first.path))
             return False
 
-        assert daemons.eventually(60, mounted), "the server does not start"
+        assert daemons.eventually(60, mounted), f"the server does not start: {self.log.read_text(errors='replace')[-3000:]}"
 
 
 class Ganesha(Master):
@@ -136,10 +136,11 @@ class Ganesha(Master):
             self.write(path, text)
         self.stop()
         self.machine.start("rpcbind", "-f", "-w")
+        assert daemons.eventually(20, lambda: not self.machine.run("rpcinfo").returncode)  # Ganesha gives up where nobody answers
         unit = rendered("etc/systemd/system/names.conf.j2", __nfs_root_names=_GUARD)
         [preload] = [line.removeprefix("Environment=") for line in unit.splitlines() if line.startswith("Environment=")]
         environment = ["env", preload] if guarded else []
-        self.machine.start(*environment, "ganesha.nfsd", "-F", "-L", "STDERR", "-f", "/etc/ganesha/ganesha.conf")
+        self.log = self.machine.start(*environment, "ganesha.nfsd", "-F", "-L", "STDERR", "-f", "/etc/ganesha/ganesha.conf").log
         self.wait(items)
 
     def stop(self) -> None:
@@ -179,8 +180,8 @@ class Kernel(Master):
             " -netdev tap,id=cable,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=cable,romfile="
         )
         kernel = "root=/dev/vda rootfstype=squashfs ro init=/init console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1"
-        self.vm = machine.start(*command.split(), "-append", kernel)
-        assert daemons.eventually(120, self._is_up), self.vm.log.read_text(errors="replace")
+        self.log = machine.start(*command.split(), "-append", kernel).log
+        assert daemons.eventually(180, self._is_up), self.log.read_text(errors="replace")
 
     def _is_up(self) -> bool:
         with contextlib.suppress(OSError):
