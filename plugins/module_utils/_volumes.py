@@ -131,6 +131,13 @@ def _hint(said: str) -> str:
     return "; a master in a container needs CAP_MKNOD, the device rules 'b 7:* rwm' and 'c 10:237 rwm', and /dev/loop*" if missing else ""
 
 
+#: File systems that cannot be shared, and why.
+_UNSHARED = {
+    "overlay": "is an overlay, whose file handles reach into the file systems below it",
+    "tmpfs": "is in memory and has no file handles that last",
+}
+
+
 # --- directories of the operator -------------------------------------------------------------------------------------
 
 
@@ -148,8 +155,8 @@ def shared_faults(paths: Iterable[str], ours: Iterable[str]) -> dict[str, str]:
             found[path] = "is not a directory"
         elif path not in roots:
             found[path] = "is not a mount point with the whole of a file system"
-        elif roots[path] == "overlay":
-            found[path] = "is an overlay, whose file handles reach into the file systems below it"
+        elif roots[path] in _UNSHARED:
+            found[path] = _UNSHARED[roots[path]]
         elif device in used:
             found[path] = f"shares its file system with {used[device]}"
         else:

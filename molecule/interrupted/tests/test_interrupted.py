@@ -61,9 +61,7 @@ def test_a_killed_run_is_finished_by_the_next(arguments, task):
     assert again.code == 0, again.messages
     assert served_sets() == [SET | set(NODES) if arguments == ADD else SET] * 7
     assert all(is_served(BRIDGE, SERVER, *node) == (arguments == ADD) for node in NODES.values())
-    assert not host().check_output(
-        "find /etc /srv/tftp /srv/http /srv/nfs/.common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'"
-    )
+    assert not host().check_output("find /etc /srv/tftp /srv/http /srv/nfs/.common /var/lib/bootyard -name '*.bootyard' -o -name '*.new'")
     assert bystander_is_served()
 
 
