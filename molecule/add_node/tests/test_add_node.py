@@ -7,7 +7,7 @@ import re
 from clients import is_served
 from masters import BRIDGE, PIDS, SERVER, bystander_is_served, converge, everything, host, inventory, listing
 
-OTHERS = [f"/srv/netboot/roots/node{i}" for i in (1, 2, 3)]
+OTHERS = [f"/srv/netboot/roots/node{i}{below}" for i in (1, 2, 3) for below in ("", "/disk/upper")]
 TASKS = (
     "Know the nodes by name",
     "Make the roots",
