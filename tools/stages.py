@@ -38,7 +38,9 @@ def lanes() -> list[list[Stage]]:
         Stage("sanity", ("tools/sanity",)),
     ]
     machines = [pytest(path.name) for path in sorted((ROOT / "tests").iterdir()) if path.name != "unit" and any(path.rglob("test_*.py"))]
-    all_boots = Stage("boot-all", ("pytest", "-ra", "tests/boot/test_paths.py", "--all-paths"), on_request=True)
+    all_boots = Stage(
+        "boot-all", ("pytest", "-ra", "tests/boot/test_paths.py", "tests/boot/test_restore.py", "--all-paths"), on_request=True
+    )
     # The scenarios take as long as all the rest.
     return [[*code, *machines, all_boots], [Stage("molecule", ("tools/scenarios",))]]
 
