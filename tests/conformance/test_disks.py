@@ -401,19 +401,20 @@ def test_a_disk_that_is_in_use_is_not_written(installer, tmp_path):
 
 # --- disks of configurations -----------------------------------------------------------------------------------------
 
+
+def said_to_systemd(text):
+    [unit] = [unit["contents"] for unit in json.loads(text)["systemd"]["units"] if unit["name"] == "disk-1.service"]
+    return json.loads(re.search(r"^ExecStart=/bin/sh -c (.*)$", unit, re.MULTILINE)[1].replace("%%", "%").replace("$$", "$"))
+
+
 #: How each kind has its script; /dev/vdz stands for the disk.
 SCRIPTS = {
     "nocloud": lambda text: yaml.safe_load(text)["bootcmd"][0][2],
     "coreos": lambda text: yaml.safe_load(text)["write_files"][0]["content"],
     "rancher": lambda text: yaml.safe_load(text)["runcmd"][0][2],
-    "ignition": lambda text: said_to_systemd(text),
+    "ignition": said_to_systemd,
     "preseed": lambda text: base64.b64decode(re.search(r"echo (\S+) \| base64", text)[1]).decode(),
 }
-
-
-def said_to_systemd(text):
-    [unit] = [unit["contents"] for unit in json.loads(text)["systemd"]["units"] if unit["name"] == "disk-1.service"]
-    return json.loads(re.search(r"^ExecStart=/bin/sh -c (.*)$", unit, re.MULTILINE)[1].replace("%%", "%").replace("$$", "$"))
 
 
 @pytest.mark.parametrize("kind", SCRIPTS)

@@ -152,7 +152,7 @@ def test_a_lost_clock_goes_on_from_what_the_archives_say(homes):
 
 def test_runs_that_come_often_count_no_less(homes):
     clock = _archive.tick(homes.layout)
-    for _ in range(20):
+    for _time in range(20):
         time.sleep(0.01)
         clock = _archive.tick(homes.layout)
     assert clock.counted >= 0.2

@@ -18,7 +18,8 @@ def homes(request, disk):
     return Homes(disk("data"), request.param)
 
 
-def rename(homes, renames=RENAMES, dry=False):
+def rename(homes, renames=None, dry=False):
+    renames = RENAMES if renames is None else renames
     records = homes.records()
     moved, faults = _moves.rename(homes.layout, records, renames, dry)
     assert faults == {}

@@ -42,12 +42,12 @@ worker_processes auto;
 include /etc/nginx/modules-enabled/*.conf;
 
 events {
-	worker_connections 768;
-	# multi_accept on;
+\tworker_connections 768;
+\t# multi_accept on;
 }
 
 http {
-	include /etc/nginx/conf.d/*.conf;
+\tinclude /etc/nginx/conf.d/*.conf;
 }
 """
 

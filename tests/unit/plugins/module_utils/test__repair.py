@@ -74,7 +74,7 @@ def test_an_image_with_other_inodes_below_a_root_is_no_loss(disk):
     root = master.root("node1")
     write(root)
     deep = root / "results"
-    for _ in range(60):
+    for _time in range(60):
         deep = deep / ("d" * 20)
         deep.mkdir()
     (deep / "bottom").write_text("still here")
@@ -97,7 +97,7 @@ def test_a_tree_of_any_depth_is_repaired(disk):
     master = Master(disk("images"), disk("data", "size=512m"), "overlay")
     master.run("node1")
     os.chdir(master.root("node1"))
-    for _ in range(1500):
+    for _time in range(1500):
         os.mkdir("deep")
         os.chdir("deep")
     os.chdir("/")

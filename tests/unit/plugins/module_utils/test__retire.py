@@ -52,7 +52,7 @@ def test_a_root_that_is_purged_is_gone(homes):
 
 
 def test_two_that_leave_in_one_second_are_two_archives(homes):
-    for _ in range(3):
+    for _time in range(3):
         homes.make("node1")
         leave(homes, "node1")
     assert len(homes.graves()) == 3

@@ -203,7 +203,7 @@ def test_what_a_node_deletes_is_free_for_the_others(master):
     assert (before - master.room()) * 4096 > 30 << 20
     (master.root("node1") / "huge").unlink()
     # The blocks are given back when the journal is written.
-    for _ in range(3):
+    for _time in range(3):
         subprocess.run(["sync", "--file-system", master.root("node1")], check=True)
         time.sleep(0.1)
     assert (before - master.room()) * 4096 < 16 << 20

@@ -15,7 +15,7 @@ def nest(path, depth: int, name: str) -> None:
     """Directories in each other, deeper than any path can say."""
     os.makedirs(path, exist_ok=True)
     here = os.open(path, os.O_RDONLY)
-    for _ in range(depth):
+    for _time in range(depth):
         os.mkdir(name, dir_fd=here)
         below = os.open(name, os.O_RDONLY, dir_fd=here)
         os.close(here)
