@@ -9,6 +9,7 @@ from masters import BRIDGE, PIDS, SERVER, bystander_is_served, converge, everyth
 
 OTHERS = [f"/srv/netboot/roots/node{i}{below}" for i in (1, 2, 3) for below in ("", "/disk/upper")]
 TASKS = (
+    "Load the rules",
     "Know the nodes by name",
     "Make the roots",
     "Publish the names of the fleet to all nodes",
