@@ -49,7 +49,7 @@ def test_a_running_node_is_not_removed_and_one_that_is_off_is(node4):
     assert restored.code == 0, restored.messages
     assert converge(inventory("add_node")).code == 0
     assert host().check_output("cat /srv/nfs/node4/root/data") == "precious"
-    with machine(BRIDGE, NODE4[1]) as node:
+    with machine(BRIDGE, NODE4[1], mac=NODE4[0]) as node:
         assert node.mounts(SERVER, "/srv/nfs/node4")
     assert converge("--extra-vars=node=node4", playbook="playbooks/remove.yml").code == 0
     assert is_gone()
@@ -66,7 +66,7 @@ def test_a_node_with_a_new_name_keeps_its_root(node4):
     silent = converge(renamed)
     assert silent.code != 0
     assert "set netboot_renamed_from: node4 on node7" in silent.messages
-    with machine(BRIDGE, NODE4[1]):
+    with machine(BRIDGE, NODE4[1], mac=NODE4[0]):
         running = converge(renamed, told)
         assert running.code != 0
         assert "node4 (10.77.12.14 is up) becomes node7" in running.messages
@@ -83,7 +83,7 @@ def is_named(name: str, key: str) -> bool:
     """Whether the root with that host key and its data is served under the name."""
     root = host().check_output(f"cat /srv/nfs/{name}/root/data /srv/nfs/{name}/etc/hostname").split()
     known = key in host().check_output(f"grep {name} /etc/ssh/bootyard_known_hosts")
-    with machine(BRIDGE, NODE4[1]) as node:
+    with machine(BRIDGE, NODE4[1], mac=NODE4[0]) as node:
         mounts = [node.mounts(SERVER, f"/srv/nfs/{wanted}") for wanted in (name, "node4")]
     return (root, known, mounts) == (["precious", name], True, [True, False])
 
