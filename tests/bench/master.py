@@ -14,7 +14,9 @@ from fleet import GATEWAY, NETWORK
 NETWORK_NAME = "bootyard-bench"
 BARE = "bootyard-lab/master:bookworm"
 PREPARED = "bootyard-bench/master"
-CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_CHROOT", "DAC_READ_SEARCH"]
+CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_CHROOT", "DAC_READ_SEARCH", "MKNOD"]
+#: The loop devices that hold roots.
+DEVICES = ["b 7:* rwm", "c 10:237 rwm"]
 
 
 def docker(*words: str) -> str:
@@ -35,6 +37,7 @@ class Master:
         docker(
             *("create", "--name", self.name, "--hostname", "bench", "--cgroupns=private", "--volume=/srv", "--stop-signal=SIGRTMIN+3"),
             *(f"--cap-add={capability}" for capability in CAPABILITIES),
+            *(f"--device-cgroup-rule={rule}" for rule in DEVICES),
             *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
             *("--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec", image),
         )

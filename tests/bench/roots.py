@@ -26,8 +26,8 @@ class Root:
 
 def prepare() -> None:
     BUSY.start(master.PREPARED)
-    BUSY.inside(f"mkdir -p {IMAGE}/root && cp --archive --one-file-system /. {IMAGE}/root")
-    size, inodes = used(IMAGE)
+    BUSY.inside(f"mkdir -p {IMAGE} && mksquashfs / {IMAGE}/root.squashfs -quiet -no-progress -one-file-system -e srv")
+    size, inodes = used("/")
     BUSY.inside(f"echo '{json.dumps({'bytes': size, 'inodes': inodes})}' > {IMAGE}/manifest.json")
 
 
@@ -42,10 +42,10 @@ def of_strategy(build: Path, strategy: str, count: int) -> Root:
     """Return what one of many roots costs: the call that makes them less the same call when they are there."""
     directory = build / strategy
     fleet.write(directory, count, BUSY.name, BUSY.address)
-    BUSY.inside("mkdir -p /srv/nfs /srv/netboot/roots")
-    before = used("/srv/nfs", "/srv/netboot/roots")
+    BUSY.inside("mkdir -p /srv/netboot/roots")
+    before = used("/srv/netboot/roots")
     making = call(directory, strategy, count)
-    after = used("/srv/nfs", "/srv/netboot/roots")
+    after = used("/srv/netboot/roots")
     nothing = call(directory, strategy, count)
     return Root((making - nothing) / count, *((late - early) // count for early, late in zip(before, after, strict=True)))
 
@@ -60,6 +60,7 @@ def call(directory: Path, strategy: str, count: int) -> Cost:
             "image": fleet.IMAGE,
             "master": "bench",
             "server": BUSY.address,
+            "quota": 16 << 30,
         }
         for node in fleet.nodes(count)
     ]
