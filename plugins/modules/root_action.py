@@ -19,7 +19,7 @@ options:
       - V(archive) moves a root that its node does not boot from any more to the archive.
       - >-
         V(repair) checks and repairs the file system of a root, finds the image's files by their names again, gives a root of an earlier release a file
-        system of its own, and lets a root grow to its quota. The next run mounts and exports it.
+        system of its own, and lets a root grow to its quota. Nothing may export it meanwhile. The next run mounts and exports it.
     type: str
     choices: [list, restore, archive, repair]
     default: list
@@ -81,6 +81,10 @@ archives:
   returned: when O(action=list)
   type: list
   elements: dict
+staying:
+  description: The roots that are served and not repaired, as M(bootyard.netboot.node_roots) returns them.
+  returned: when O(action=repair)
+  type: dict
 told:
   description: The same in lines to read, or what was done.
   returned: success
@@ -198,7 +202,14 @@ def repair(options, layout, dry):
             faults[name] = str(error)
     if faults:
         raise _records.RootError("; ".join(f"{name} is not repaired: {fault}" for name, fault in faults.items()))
-    return {"changed": bool(names), "told": [f"{name} is repaired; the next run mounts and exports it" for name in names]}
+    told = [f"{name} is repaired; the next run mounts and exports it" for name in names]
+    return {"changed": bool(names), "told": told, "staying": _served(layout, records, names)}
+
+
+def _served(layout, records, without):
+    mounted = _volumes.mounted()
+    served = [record for name, record in records.items() if name not in without and record.state == "ready" and record.path in mounted]
+    return {record.node: record.public() for record in served}
 
 
 def _refuse_up(options, records):

@@ -46,6 +46,10 @@ SUITES = os.environ.get("BOOTYARD_SUITES", "bookworm").split()
 CABLES = {"eth1": "10.0.33", "eth2": "10.0.34", "eth3": "10.0.35"}
 
 
+#: The network that this process began in.
+_HOST = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+
 def unpacked(suite: str, name: str = "daemons", packages: tuple[str, ...] = PACKAGES, hooks: tuple[str, ...] = ()) -> Path:
     """A directory with that Debian and the packages, made once and never written to again."""
     tree, said = ROOT / f"build/{name}-{suite}", " ".join((*packages, *hooks))
@@ -58,7 +62,9 @@ def unpacked(suite: str, name: str = "daemons", packages: tuple[str, ...] = PACK
             apt = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Origin: Debian", "Label: Debian"]
             mirror = subprocess.run(apt, check=True, capture_output=True, text=True).stdout.split()[0]
             options = ["--quiet", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(packages)}", *hooks]
-            subprocess.run(["mmdebstrap", *options, suite, tree, mirror], check=True)
+            # A process that has left the host reaches no mirror from where it is.
+            outside = ["nsenter", f"--net=/proc/self/fd/{_HOST}"]
+            subprocess.run([*outside, "mmdebstrap", *options, suite, tree, mirror], check=True, pass_fds=[_HOST])
             stamp.write_text(said)
     return tree
 

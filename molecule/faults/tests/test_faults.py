@@ -15,7 +15,8 @@ from masters import BRIDGE, SERVER, converge, host, inventory
 
 SEVEN = inventory("faults")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBootyardBootyardBootyardBootyardBootyard new"
-WITH_KEY = f"--extra-vars={json.dumps({'nfs_root_authorized_keys': [KEY]})}"
+#: What is new for every root: a key, and a password that gets into its shadow.
+WITH_KEY = f"--extra-vars={json.dumps({'nfs_root_authorized_keys': [KEY], 'nfs_root_password_hash': '$y$j9T$fedcba9876543210$another'})}"
 BYSTANDERS = {f"node{number}": (f"52:54:00:12:00:0{number}", f"10.77.12.1{number}") for number in (1, 2, 3)}
 HALF_OPEN = """
 import socket, sys, time
@@ -91,7 +92,7 @@ def test_each_fault_is_named_and_holds_up_no_other(seven, silent_machine):
     for name in DAMAGE:
         assert f"{name}: " in message
     assert not re.search("node[123]: ", message)
-    for word in ("/root", "/etc/shadow", "root.json is empty", "action=repair -e node=node7"):
+    for word in ("node4: [Errno 20]", "/etc/shadow", "root.json is empty", "action=repair -e node=node7"):
         assert word in message
     for name, (mac, address) in BYSTANDERS.items():
         assert is_served(BRIDGE, SERVER, mac, address), name
