@@ -111,4 +111,3 @@ def test_what_the_message_says_repairs_them(seven):
         assert KEY in host().file(f"/srv/nfs/{name}/root/.ssh/authorized_keys").content_string
     assert host().file("/srv/nfs/node7/root/results").content_string == "precious\n"
     assert is_served(BRIDGE, SERVER, "52:54:00:12:00:07", "10.77.12.17")
-    assert converge(SEVEN, WITH_KEY).changed == ()
