@@ -169,8 +169,9 @@ class Store:
     def unlinked(self, name: str) -> str | None:
         """The generation that lost a link current, here or where it is published."""
         manifest = self.manifest(name)
-        lost = any(_linked(directory, name) is None for directory in (*self.publish, self.directory))
-        return manifest["generation"] if manifest and lost else None
+        if manifest and any(_linked(directory, name) is None for directory in self._places(name, manifest["generation"])):
+            return manifest["generation"]
+        return None
 
     def unpublished(self) -> list[tuple[str, str]]:
         """Image and generation of the boot files that a publish directory lacks, older generations being some node's still."""
@@ -234,8 +235,12 @@ class Store:
 
     def switch(self, name: str, generation: str) -> None:
         """Make a generation the current one, for new roots and for machines that boot whatever is current."""
-        for directory in (*self.publish, self.directory):
+        for directory in self._places(name, generation):
             _point(os.path.join(directory, name, "current"), generation)
+
+    def _places(self, name: str, generation: str) -> list[str]:
+        """Where the generation is: published ones first, and last here."""
+        return [directory for directory in (*self.publish, self.directory) if os.path.isdir(os.path.join(directory, name, generation))]
 
     def _lacking(self, name: str, generation: str) -> Iterator[str]:
         """Where the image's generations are published, and this one is not."""

@@ -155,6 +155,19 @@ def test_a_lost_link_is_no_new_image(store):
     assert store.unlinked("debian-12") == third
 
 
+def test_what_was_never_published_has_lost_no_link(store):
+    """Images that were copied from another master: publishing makes the links."""
+    publish(store, image(), generation := f"0001-{image().digest[:8]}")
+    assert store.unlinked("debian-12") is None
+    os.unlink(f"{store.directory}/debian-12/current")
+    assert store.unlinked("debian-12") == generation
+    store.switch("debian-12", generation)
+    assert store.unlinked("debian-12") is None
+    store.publish_boot_files("debian-12", generation)
+    for directory in store.publish:
+        assert os.readlink(f"{directory}/debian-12/current") == generation
+
+
 def test_a_link_that_leads_nowhere_is_lost(store):
     publish(store, image(), generation := f"0001-{image().digest[:8]}")
     os.unlink(f"{store.directory}/debian-12/current")
