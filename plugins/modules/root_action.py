@@ -203,12 +203,12 @@ def repair(options, layout, dry):
     if faults:
         raise _records.RootError("; ".join(f"{name} is not repaired: {fault}" for name, fault in faults.items()))
     told = [f"{name} is repaired; the next run mounts and exports it" for name in names]
-    return {"changed": bool(names), "told": told, "staying": _served(layout, records, names)}
+    return {"changed": bool(names), "told": told, "staying": _served(records, set(options["nodes"]) - set(names))}
 
 
-def _served(layout, records, without):
+def _served(records, nodes):
     mounted = _volumes.mounted()
-    served = [record for name, record in records.items() if name not in without and record.state == "ready" and record.path in mounted]
+    served = (record for name, record in records.items() if name in nodes and record.state == "ready" and record.path in mounted)
     return {record.node: record.public() for record in served}
 
 

@@ -104,7 +104,7 @@ def test_each_fault_is_named_and_holds_up_no_other(seven, silent_machine):
 def test_what_the_message_says_repairs_them(seven):
     for _damage, repair in DAMAGE.values():
         host().check_output(repair)
-    assert converge("--extra-vars=action=repair node=node7", playbook="playbooks/roots.yml").code == 0
+    assert converge(SEVEN, "--extra-vars=action=repair node=node7", playbook="playbooks/roots.yml").code == 0
     run = converge(SEVEN, WITH_KEY)
     assert (run.code, run.failed) == (0, ())
     for name in ("node4", "node5", "node6", "node7"):
