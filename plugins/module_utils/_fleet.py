@@ -229,7 +229,7 @@ class Bmc:
 class Node:
     """One machine. C(macs) are lower case with colons, the first is the one that boots. C(quota) is the most bytes of its root.
 
-    C(renamed_from) is its former name, if that is told.
+    C(renamed_from) is its former name, if it has one.
     """
 
     name: str

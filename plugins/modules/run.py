@@ -35,7 +35,7 @@ options:
   remove:
     description:
       - Nodes that shall leave, however many they are, with commas between them or as a list.
-      - A name that nobody knows is refused, and so is a node in O(nodes), which the next run would make anew.
+      - An unknown name is refused, and so is a node in O(nodes), which the next run would make anew.
     type: list
     elements: str
     default: []

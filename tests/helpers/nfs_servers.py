@@ -5,6 +5,7 @@ Either is at 10.0.33.1 as seen from here, and has the collection's own code in p
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import json
 import os
@@ -56,27 +57,27 @@ def rendered(template: str, **variables: Any) -> str:
     return jinja2.Environment(trim_blocks=True).from_string(text).render(netboot_fleet=fleet, **variables)
 
 
-class Master:
+class Master(abc.ABC):
     """What both servers have in common. C(machine) is the Debian machine at the other end of the cable."""
 
     def __init__(self, machine: daemons.Machine) -> None:
         self.machine, self.log = machine, Path("/dev/null")
 
+    @abc.abstractmethod
     def sh(self, command: str) -> str:
         """Run a shell's command on the master as root."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def write(self, path: str, text: str) -> None:
         """Put a file on the master."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def serve(self, items: Iterable[_nfs.Export], guarded: bool = True) -> None:
         """Export this and nothing else; what is not guarded goes as it went before it was known what clients do."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def stop(self) -> None:
         """Export nothing, and have nothing open."""
-        raise NotImplementedError
 
     def tell(self, *words: str) -> dict[str, Any]:
         """What the master does and knows, by the words of nfs_master.py."""
